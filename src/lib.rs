@@ -1,0 +1,25 @@
+//! `wit-eval`: evaluates instruction-tuned checkpoints for performance and prompt sensitivity, per loss weighting.
+//!
+//! The layers, lowest first; a module uses its own layer and those below (`tests/architecture.rs` holds this):
+//!
+//! | layer | modules |
+//! | --- | --- |
+//! | 0 vocabulary | [`weighting`], [`chat`], [`task`], [`instance`], [`variant`], [`request`], [`response`], [`score`], [`estimate`], [`record`], [`digest`], [`seed`] |
+//! | 1 pure work | [`perturb`], [`scoring`], [`stats`], [`sensitivity`] |
+//! | 2 files | [`data`], [`store`] |
+//! | 3 models | [`model`], [`backend`] |
+//! | 4 orchestration | [`plan`], [`execute`] |
+//! | 5 what people read | [`analyze`], [`report`] |
+//! | 6 edge | [`cli`] |
+
+pub mod chat;
+pub mod digest;
+pub mod estimate;
+pub mod instance;
+pub mod record;
+pub mod request;
+pub mod response;
+pub mod score;
+pub mod seed;
+pub mod variant;
+pub mod weighting;

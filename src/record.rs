@@ -1,0 +1,89 @@
+//! The lines of a run's files: the contract between asking, judging and reporting.
+
+use serde::{Deserialize, Serialize};
+
+use crate::digest::Digest;
+use crate::instance::Expectation;
+use crate::request::Request;
+use crate::response::Response;
+use crate::score::Score;
+use crate::variant::VariantId;
+
+/// Why a request is asked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "purpose")]
+pub enum Purpose {
+    /// To be judged by the task's metrics.
+    Judge {
+        /// Which wording of the instance this is.
+        variant: VariantId,
+        /// What a good answer to this wording is.
+        expectation: Expectation,
+    },
+    /// To measure POSIX over all wordings of the instance.
+    Posix {
+        /// The wordings, in the order of the request's prompts.
+        variants: Vec<VariantId>,
+    },
+}
+
+/// A line of `plan.jsonl`: one question, asked of every checkpoint of the run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PlanRecord {
+    /// Name of the task.
+    pub task: String,
+    /// Identifier of the instance.
+    pub instance: String,
+    /// Cluster of the instance.
+    pub cluster: String,
+    /// Why it is asked.
+    #[serde(flatten)]
+    pub purpose: Purpose,
+    /// What is asked.
+    pub request: Request,
+}
+
+/// A variant that could not be made, with the reason ("nothing to change").
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SkippedVariant {
+    /// Name of the task.
+    pub task: String,
+    /// Identifier of the instance.
+    pub instance: String,
+    /// The variant that was asked for.
+    pub variant: VariantId,
+    /// Why there is none.
+    pub reason: String,
+}
+
+/// A line of `responses.jsonl`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ResponseRecord {
+    /// Hash of weights, request and decoding.
+    pub key: Digest,
+    /// What the model answered.
+    pub response: Response,
+}
+
+/// A line of `scores.jsonl`: one metric's judgment of one response.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ScoreRecord {
+    /// Label of the checkpoint within the run.
+    pub checkpoint: String,
+    /// Name of the task.
+    pub task: String,
+    /// Identifier of the instance.
+    pub instance: String,
+    /// Cluster of the instance.
+    pub cluster: String,
+    /// Which wording.
+    pub variant: VariantId,
+    /// Name of the filter pipeline that took the answer from the response.
+    pub filter: String,
+    /// Name of the metric.
+    pub metric: String,
+    /// The judgment.
+    pub score: Score,
+    /// Key of the response that was judged.
+    pub response: Digest,
+}
