@@ -12,14 +12,28 @@
 //! | 5 what people read | [`analyze`], [`report`] |
 //! | 6 edge | [`cli`] |
 
+pub mod analyze;
+pub mod backend;
 pub mod chat;
+pub mod cli;
+pub mod data;
 pub mod digest;
 pub mod estimate;
+pub mod execute;
 pub mod instance;
+pub mod model;
+pub mod perturb;
+pub mod plan;
 pub mod record;
+pub mod report;
 pub mod request;
 pub mod response;
 pub mod score;
+pub mod scoring;
 pub mod seed;
+pub mod sensitivity;
+pub mod stats;
+pub mod store;
+pub mod task;
 pub mod variant;
 pub mod weighting;

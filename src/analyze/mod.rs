@@ -1,0 +1,196 @@
+//! From records to an [`Analysis`]: estimates with intervals, sensitivity, and what may be concluded. Pure: no model,
+//! no files, no clock. Equal records give equal bytes, whatever the number of threads.
+
+pub mod analysis;
+mod cells;
+mod findings;
+mod flips;
+mod groups;
+mod inputs;
+pub mod number;
+mod task;
+
+use std::collections::BTreeMap;
+
+use rayon::prelude::*;
+use thiserror::Error;
+
+pub use analysis::{Analysis, SCHEMA};
+pub use inputs::{AnalyzeOptions, ResponseOf, RunInputs};
+
+use crate::sensitivity::MatrixError;
+use analysis::{CheckpointAnalysis, RunProvenance, TaskVersion};
+use task::TaskInputs;
+
+/// Why records could not be analyzed.
+#[derive(Debug, Error)]
+pub enum AnalyzeError {
+    /// A score answers no question of the plan.
+    #[error(
+        "run {run}: the score of {task}, instance {instance}, variant {variant} answers no question of the plan; \
+             the files are of different runs: score again"
+    )]
+    StrayScore {
+        /// The run.
+        run: String,
+        /// The task that the score names.
+        task: String,
+        /// The instance that the score names.
+        instance: String,
+        /// The variant that the score names.
+        variant: String,
+    },
+    /// The level is no coverage.
+    #[error("level {level} is not between 0 and 1; write 0.95 for 95 % intervals")]
+    Level {
+        /// The level at fault.
+        level: f64,
+    },
+    /// The scores do not form a matrix.
+    #[error(transparent)]
+    Matrix(#[from] MatrixError),
+    /// The manifest could not be hashed.
+    #[error("the manifest of run {run} has no digest: {source}")]
+    Identity {
+        /// The run.
+        run: String,
+        /// What the encoder said.
+        source: serde_json::Error,
+    },
+}
+
+/// Analyzes one or more runs; their checkpoints are laid side by side.
+pub fn analyze(runs: &[RunInputs<'_>], options: &AnalyzeOptions) -> Result<Analysis, AnalyzeError> {
+    if !(options.level > 0.0 && options.level < 1.0) {
+        return Err(AnalyzeError::Level { level: options.level });
+    }
+    let provenance = runs.iter().map(provenance).collect::<Result<Vec<_>, _>>()?;
+    let mut checkpoints = Vec::new();
+    for run in runs {
+        checkpoints.extend(analyze_run(run, options)?);
+    }
+    make_ids_unique(&mut checkpoints);
+    Ok(Analysis {
+        schema: SCHEMA.to_owned(),
+        level: options.level,
+        posix_mode: options.posix_mode,
+        findings: findings::findings(&provenance, &checkpoints, options.level),
+        runs: provenance,
+        perturbations: options.notes.clone(),
+        checkpoints,
+    })
+}
+
+fn analyze_run(run: &RunInputs<'_>, options: &AnalyzeOptions) -> Result<Vec<CheckpointAnalysis>, AnalyzeError> {
+    let plans = inputs::by_task(run);
+    let tables = cells::tables(run, &plans)?;
+    // A task can be in the manifest without a question: all its instances may have been left out.
+    let asked = run.manifest.tasks.iter().filter_map(|task| Some((task, plans.get(task.name.as_str())?)));
+    let asked = asked.collect::<Vec<_>>();
+    let work = run.manifest.checkpoints.iter().flat_map(|entry| asked.iter().map(move |task| (entry, *task)));
+    let mut analyses = work
+        .collect::<Vec<_>>()
+        .into_par_iter()
+        .map(|(entry, (task, plan))| {
+            task::analyze_task(&TaskInputs { run, options, checkpoint: &entry.label, task, plan, tables: &tables })
+        })
+        .collect::<Result<Vec<_>, _>>()?
+        .into_iter();
+    let described = run.manifest.checkpoints.iter().map(|entry| {
+        let tasks = analyses.by_ref().take(asked.len()).collect::<Vec<_>>();
+        CheckpointAnalysis {
+            id: entry.label.clone(),
+            run: run.name.to_owned(),
+            checkpoint: entry.clone(),
+            groups: groups::analyze_groups(&run.manifest.groups, &tasks, options.level),
+            tasks,
+        }
+    });
+    Ok(described.collect())
+}
+
+/// Heads a label with its run's name where two checkpoints share it, and numbers what still is equal.
+fn make_ids_unique(checkpoints: &mut [CheckpointAnalysis]) {
+    let mut labels: BTreeMap<String, usize> = BTreeMap::new();
+    for checkpoint in checkpoints.iter() {
+        *labels.entry(checkpoint.id.clone()).or_default() += 1;
+    }
+    let mut taken: BTreeMap<String, usize> = BTreeMap::new();
+    for checkpoint in checkpoints {
+        if labels.get(&checkpoint.id).is_some_and(|times| *times > 1) {
+            checkpoint.id = format!("{}/{}", checkpoint.run, checkpoint.id);
+        }
+        let times = taken.entry(checkpoint.id.clone()).or_default();
+        *times += 1;
+        if *times > 1 {
+            checkpoint.id = format!("{} ({times})", checkpoint.id);
+        }
+    }
+}
+
+fn provenance(run: &RunInputs<'_>) -> Result<RunProvenance, AnalyzeError> {
+    let manifest = run.manifest;
+    let identity = manifest.identity().map_err(|source| AnalyzeError::Identity { run: run.name.to_owned(), source })?;
+    Ok(RunProvenance {
+        name: run.name.to_owned(),
+        identity,
+        plan: manifest.plan.clone(),
+        program: manifest.program.clone(),
+        settings: manifest.settings.clone(),
+        tasks: manifest
+            .tasks
+            .iter()
+            .map(|task| TaskVersion { name: task.name.clone(), version: task.version.clone() })
+            .collect(),
+        command: command(manifest),
+    })
+}
+
+/// A command that asks the same questions; folders are the reader's own.
+fn command(manifest: &crate::store::Manifest) -> String {
+    let settings = &manifest.settings;
+    let mut words = vec!["wit-eval".to_owned()];
+    for entry in &manifest.checkpoints {
+        words.push(format!("--checkpoint {}", quoted(&entry.label)));
+    }
+    words.push(format!("--tasks {}", quoted(&settings.tasks)));
+    if !settings.perturbations.is_empty() {
+        words.push(format!("--perturbations {}", quoted(&settings.perturbations.join(","))));
+    }
+    words.push(format!("--seed {}", settings.seed.0));
+    if let Some(limit) = settings.limit {
+        words.push(format!("--limit {limit}"));
+    }
+    if let Some(shots) = settings.num_fewshot {
+        words.push(format!("--num_fewshot {shots}"));
+    }
+    if let Some(instruction) = &settings.system_instruction {
+        words.push(format!("--system_instruction {}", quoted(instruction)));
+    }
+    if let Some(kwargs) = &settings.gen_kwargs {
+        words.push(format!("--gen_kwargs {}", quoted(kwargs)));
+    }
+    words.join(" ")
+}
+
+/// A word as a POSIX shell takes it literally.
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | ',' | '-' | '_' | '/' | ':' | '@' | '=');
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shell_takes_a_quoted_word_literally() {
+        assert_eq!(quoted("mmlu,bbh_zeroshot"), "mmlu,bbh_zeroshot");
+        assert_eq!(quoted("it's; rm -rf"), r"'it'\''s; rm -rf'");
+        assert_eq!(quoted(""), "''");
+    }
+}

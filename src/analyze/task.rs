@@ -1,0 +1,237 @@
+//! One checkpoint on one task.
+
+use std::collections::BTreeMap;
+
+use crate::instance::Expectation;
+use crate::record::Purpose;
+use crate::request::Request;
+use crate::response::Response;
+use crate::scoring::{aggregate, aggregate_estimate};
+use crate::seed::Seed;
+use crate::sensitivity::{Measure, Sensitivity, VariantPerformance, posix_index, prompt_set_sensitivity};
+use crate::stats::{cluster_indices, paired_difference};
+use crate::task::{Metric, MetricSpec, OutputType, Task};
+
+use super::AnalyzeError;
+use super::analysis::{MetricAnalysis, PerturbationAnalysis, Posix, TaskAnalysis};
+use super::cells::{Cells, CellsKey, count_reasons};
+use super::flips::flipped_instances;
+use super::inputs::{AnalyzeOptions, RunInputs, TaskPlan, row_name};
+
+/// What one task's analysis reads.
+pub(super) struct TaskInputs<'p, 'a> {
+    pub run: &'p RunInputs<'a>,
+    pub options: &'p AnalyzeOptions,
+    pub checkpoint: &'a str,
+    pub task: &'a Task,
+    pub plan: &'p TaskPlan<'a>,
+    pub tables: &'p BTreeMap<CellsKey<'a>, Cells<'p, 'a>>,
+}
+
+/// Analyzes one checkpoint on one task.
+pub(super) fn analyze_task(inputs: &TaskInputs<'_, '_>) -> Result<TaskAnalysis, AnalyzeError> {
+    let TaskInputs { task, plan, .. } = *inputs;
+    let none = Cells::empty(plan);
+    let mut metrics = Vec::new();
+    let mut flipped = Vec::new();
+    for spec in &task.metrics {
+        for filter in &task.filters {
+            let key = CellsKey {
+                checkpoint: inputs.checkpoint,
+                task: &task.name,
+                metric: spec.metric.as_str(),
+                filter: &filter.name,
+            };
+            let cells = inputs.tables.get(&key).unwrap_or(&none);
+            if metrics.is_empty() {
+                flipped = flipped_instances(inputs, cells);
+            }
+            metrics.push(analyze_metric(inputs, spec, &filter.name, cells)?);
+        }
+    }
+    Ok(TaskAnalysis {
+        task: task.name.clone(),
+        title: task.title().to_owned(),
+        version: task.version.clone(),
+        chance: chance(task, plan),
+        instances: plan.instances.len(),
+        posix: posix(inputs),
+        metrics,
+        flipped,
+    })
+}
+
+/// Accuracy of guessing: the mean over instances of right choices / choices.
+fn chance(task: &Task, plan: &TaskPlan<'_>) -> Option<f64> {
+    let accuracy = task.primary_metric().is_some_and(|spec| matches!(spec.metric, Metric::Acc | Metric::AccNorm));
+    if !accuracy || task.output != OutputType::MultipleChoice {
+        return None;
+    }
+    let mut sum = 0.0;
+    let mut instances = 0_usize;
+    for row in 0..plan.instances.len() {
+        let purpose = plan.question.get(&(row, 0)).map(|record| &record.purpose);
+        if let Some(Purpose::Judge { expectation: Expectation::Choice { choices, gold }, .. }) = purpose
+            && !choices.is_empty()
+        {
+            sum += gold.len() as f64 / choices.len() as f64;
+            instances += 1;
+        }
+    }
+    (instances > 0).then(|| sum / instances as f64)
+}
+
+fn analyze_metric(
+    inputs: &TaskInputs<'_, '_>,
+    spec: &MetricSpec,
+    filter: &str,
+    cells: &Cells<'_, '_>,
+) -> Result<MetricAnalysis, AnalyzeError> {
+    let mut names: Vec<String> = Vec::new();
+    for variant in inputs.plan.variants.iter().skip(1) {
+        let name = row_name(variant);
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    let perturbations = names
+        .iter()
+        .map(|name| analyze_perturbation(inputs, spec, cells, name, Some(name)))
+        .collect::<Result<Vec<_>, _>>()?;
+    let together =
+        if names.is_empty() { None } else { Some(analyze_perturbation(inputs, spec, cells, "all together", None)?) };
+    let original = aggregate(spec, &cells.weighted(spec, &[0]), inputs.options.level);
+    let unscored = cells.unscored(&[0]);
+    Ok(MetricAnalysis {
+        metric: spec.metric.as_str().to_owned(),
+        filter: filter.to_owned(),
+        higher_is_better: spec.higher_is_better,
+        original: measure(original, "no original wording was scored"),
+        perturbations,
+        together,
+        unscored,
+    })
+}
+
+/// One row: the variants whose row has the name `only`, or all of them.
+fn analyze_perturbation(
+    inputs: &TaskInputs<'_, '_>,
+    spec: &MetricSpec,
+    cells: &Cells<'_, '_>,
+    name: &str,
+    only: Option<&str>,
+) -> Result<PerturbationAnalysis, AnalyzeError> {
+    let level = inputs.options.level;
+    let belongs = |variant: &crate::variant::VariantId| only.is_none_or(|only| row_name(variant) == only);
+    let columns = cells.columns(belongs);
+    let skipped = inputs.plan.skipped.iter().filter(|skip| belongs(&skip.variant)).collect::<Vec<_>>();
+    let rows = 0..inputs.plan.instances.len();
+    let asked = rows
+        .flat_map(|row| columns.iter().map(move |column| (row, *column)))
+        .filter(|cell| inputs.plan.question.contains_key(cell))
+        .count();
+    let Seed(seed) = inputs.run.manifest.settings.seed;
+    let matrix = cells.matrix(&columns)?;
+    let sensitivity = Sensitivity::of(&matrix, level, Seed(seed));
+    let (worst, best) = extremes(spec, &sensitivity);
+    let performance = aggregate(spec, &cells.weighted(spec, &columns), level);
+    Ok(PerturbationAnalysis {
+        name: name.to_owned(),
+        wanted: asked + skipped.len(),
+        skipped: count_reasons(skipped.iter().map(|skip| skip.reason.as_str())),
+        unscored: cells.unscored(&columns),
+        performance: measure(performance, "no variant was scored"),
+        change: change(cells, &columns, level),
+        worst,
+        best,
+        sensitivity,
+    })
+}
+
+/// Mean over instances of (mean credit of the variants - credit of the original), in credit units.
+fn change(cells: &Cells<'_, '_>, columns: &[usize], level: f64) -> Measure {
+    let mut originals = Vec::new();
+    let mut perturbed = Vec::new();
+    let mut clusters = Vec::new();
+    for (row, (_, cluster)) in cells.plan.instances.iter().enumerate() {
+        let credits = columns.iter().filter_map(|column| cells.credit(row, *column)).collect::<Vec<_>>();
+        if let Some(original) = cells.credit(row, 0).filter(|_| !credits.is_empty()) {
+            originals.push(original);
+            perturbed.push(credits.iter().sum::<f64>() / credits.len() as f64);
+            clusters.push(*cluster);
+        }
+    }
+    let clusters = cluster_indices(clusters.iter().copied());
+    let difference = paired_difference(&perturbed, &originals, &clusters, level);
+    measure(difference, "no instance has both a scored original and a scored variant")
+}
+
+/// The variants with the worst and the best performance; of equals, the first.
+fn extremes(spec: &MetricSpec, sensitivity: &Sensitivity) -> (Option<VariantPerformance>, Option<VariantPerformance>) {
+    let sign = if spec.higher_is_better { 1.0 } else { -1.0 };
+    let mut worst: Option<(f64, &VariantPerformance)> = None;
+    let mut best: Option<(f64, &VariantPerformance)> = None;
+    for variant in sensitivity.variants.iter().filter(|variant| !variant.variant.is_original()) {
+        if let Some(point) = variant.credit.point() {
+            let merit = sign * point;
+            if worst.is_none_or(|(least, _)| merit < least) {
+                worst = Some((merit, variant));
+            }
+            if best.is_none_or(|(most, _)| merit > most) {
+                best = Some((merit, variant));
+            }
+        }
+    }
+    let in_metric_units = |variant: &VariantPerformance| VariantPerformance {
+        credit: match variant.credit.estimate() {
+            Some(estimate) => Measure::Defined(aggregate_estimate(spec, *estimate)),
+            None => variant.credit.clone(),
+        },
+        ..variant.clone()
+    };
+    (worst.map(|(_, v)| in_metric_units(v)), best.map(|(_, v)| in_metric_units(v)))
+}
+
+/// POSIX over the task's prompt sets.
+fn posix(inputs: &TaskInputs<'_, '_>) -> Posix {
+    let sets = &inputs.plan.prompt_sets;
+    let mut values = Vec::new();
+    let mut clusters = Vec::new();
+    let mut reasons = Vec::new();
+    let mut empty_replies = 0;
+    for record in sets {
+        let Request::PromptSet { decoding, .. } = &record.request else {
+            reasons.push("the question is not a prompt set".to_owned());
+            continue;
+        };
+        match (inputs.run.response_of)(inputs.checkpoint, &record.request) {
+            Some(Response::PromptSet { replies, log_probs }) => {
+                let tokens = replies.iter().map(|reply| reply.token_ids.len()).collect::<Vec<_>>();
+                let mode = inputs.options.posix_mode;
+                match prompt_set_sensitivity(log_probs, &tokens, decoding.max_new_tokens, mode) {
+                    Ok(set) => {
+                        values.push(set.value_nats_per_token);
+                        clusters.push(record.cluster.as_str());
+                        empty_replies += set.empty_replies;
+                    }
+                    Err(error) => reasons.push(error.to_string()),
+                }
+            }
+            Some(Response::Failed { reason }) => reasons.push(reason.clone()),
+            Some(_) => reasons.push("the recorded response is not one to a prompt set".to_owned()),
+            None => reasons.push("no response on record: the run is unfinished".to_owned()),
+        }
+    }
+    let index = if sets.is_empty() {
+        Measure::undefined("no prompt sets were asked")
+    } else if values.is_empty() {
+        Measure::undefined("none of the prompt sets has an index")
+    } else {
+        posix_index(&values, &cluster_indices(clusters.iter().copied()), inputs.options.level)
+    };
+    Posix { index, sets: sets.len(), left_out: count_reasons(reasons.iter().map(String::as_str)), empty_replies }
+}
+
+pub(super) fn measure(estimate: Option<crate::estimate::Estimate>, reason: &str) -> Measure {
+    estimate.map_or_else(|| Measure::undefined(reason), Measure::Defined)
+}

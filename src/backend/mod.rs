@@ -1,0 +1,50 @@
+//! Who answers requests: a checkpoint on this machine, or a script in tests.
+
+mod local;
+mod scripted;
+#[cfg(test)]
+mod tests;
+
+use crate::digest::Digest;
+use crate::model::checkpoint::CheckpointError;
+use crate::model::engine::EngineError;
+use crate::request::Request;
+use crate::response::Response;
+
+pub use local::{LocalModel, LocalOptions};
+pub use scripted::ScriptedModel;
+
+/// What a model is called and what it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ModelIdentity {
+    /// For people.
+    pub name: String,
+    /// Over everything that decides an answer.
+    pub digest: Digest,
+}
+
+/// Why a model stopped answering. What it answered before is valid.
+#[derive(Debug, thiserror::Error)]
+pub enum BackendError {
+    /// The checkpoint could not be opened.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
+    /// The network could not be built or run.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// A request could not be hashed.
+    #[error("a request could not be written as JSON: {0}")]
+    Json(#[from] serde_json::Error),
+}
+
+/// Something that answers requests.
+pub trait LanguageModel {
+    /// Which model this is.
+    fn identity(&self) -> &ModelIdentity;
+
+    /// Answers requests, in whatever order suits the model. `done` is called exactly once for each, with its index.
+    ///
+    /// A request that cannot be answered gets [`Response::Failed`] with the reason; an error means that the model is
+    /// broken and the requests not yet done have no answer.
+    fn answer(&self, requests: &[&Request], done: &mut dyn FnMut(usize, Response)) -> Result<(), BackendError>;
+}

@@ -1,0 +1,99 @@
+//! The command line: one verb a file. Results go to standard output, progress and diagnostics to standard error.
+
+mod check;
+mod demo;
+mod evaluate;
+mod exit;
+mod list;
+mod options;
+mod perturb;
+mod progress;
+mod report;
+mod score;
+mod show;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+pub use exit::Exit;
+
+const ABOUT: &str = "Evaluates instruction-tuned checkpoints for performance and prompt sensitivity, per loss weighting";
+
+const LONG_ABOUT: &str = "Evaluates instruction-tuned checkpoints: asks each benchmark question in its original \
+wording and in perturbed wordings, records every answer, and reports performance together with sensitivity, with \
+intervals, for every checkpoint and loss weighting.
+
+Without a verb it evaluates: `wit-eval --checkpoint DIR`. Killed at any moment, the same command continues where it \
+stopped.";
+
+const EXAMPLES: &str = "Examples:
+  wit-eval demo                                    the whole line on an embedded checkpoint, nothing to download
+  wit-eval --checkpoint DIR                        default tasks, all perturbations, report under results/
+  wit-eval --checkpoint A --checkpoint B --tasks mmlu,bbh --data DATA --perturbations typo:3,format:5 --limit 100
+  wit-eval report results/RUN results/OTHER        the report again, from records only
+  wit-eval list                                    tasks and perturbations, and what each needs
+
+Exit codes: 0 fine, 1 a gate found a regression, 2 could not run (usage, data, model), 3 nothing selected or too \
+little data";
+
+/// The whole command line.
+#[derive(Debug, Parser)]
+#[command(name = "wit-eval", version, about = ABOUT, long_about = LONG_ABOUT, after_help = EXAMPLES)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+struct CommandLine {
+    #[command(subcommand)]
+    verb: Option<Verb>,
+    #[command(flatten)]
+    evaluate: evaluate::EvaluateArgs,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Evaluate checkpoints (what `wit-eval --checkpoint DIR` does)
+    Run(Box<evaluate::EvaluateArgs>),
+    /// Evaluate an embedded, untrained checkpoint: shows the whole line without any download
+    Demo(demo::DemoArgs),
+    /// Judge the stored responses of runs again; no model is loaded
+    Score(score::ScoreArgs),
+    /// Write the report of runs again, from their records only
+    Report(report::ReportArgs),
+    /// List tasks, groups and perturbations, and what each needs
+    List(list::ListArgs),
+    /// Show perturbed prompts beside the originals: what changed and what was protected
+    Perturb(perturb::PerturbArgs),
+    /// Validate every task, data and perturbation file, and run the perturbations' cases; no model is loaded
+    Check(check::CheckArgs),
+}
+
+/// Runs the program with these arguments, the first being its own name.
+pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let command_line = match CommandLine::try_parse_from(args) {
+        Ok(command_line) => command_line,
+        Err(error) => {
+            let asked = !error.use_stderr();
+            // A closed output is the reader's choice.
+            let _ = error.print();
+            return if asked { Exit::Success.into() } else { Exit::Failure.into() };
+        }
+    };
+    let outcome = match command_line.verb {
+        None => evaluate::run(&command_line.evaluate),
+        Some(Verb::Run(args)) => evaluate::run(&args),
+        Some(Verb::Demo(args)) => demo::run(&args),
+        Some(Verb::Score(args)) => score::run(&args),
+        Some(Verb::Report(args)) => report::run(&args),
+        Some(Verb::List(args)) => list::run(&args),
+        Some(Verb::Perturb(args)) => perturb::run(&args),
+        Some(Verb::Check(args)) => check::run(&args),
+    };
+    match outcome {
+        Ok(exit) => exit.into(),
+        Err(error) if exit::is_broken_pipe(&error) => Exit::Success.into(),
+        Err(error) => {
+            progress::note(false, &format!("error: {error:#}"));
+            Exit::Failure.into()
+        }
+    }
+}

@@ -1,0 +1,247 @@
+//! Flags that several verbs share. Those that lm-evaluation-harness has too keep its names.
+
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use anyhow::Context as _;
+use clap::{Args, ValueEnum};
+
+use crate::data::{Catalog, InstanceOptions, Limit, paraphrases};
+use crate::instance::Presentation;
+use crate::report::Format;
+use crate::analyze::AnalyzeOptions;
+use crate::analyze::analysis::PerturbationNote;
+use crate::perturb::{PerturbationKind, PerturbationSpec, Perturber, parse_specs};
+use crate::request::{Decoding, Sampling};
+use crate::sensitivity::PosixMode;
+
+/// Which tasks, from where.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Tasks")]
+pub(super) struct TaskArgs {
+    /// Tasks, groups or tags, separated by commas; `*` matches any text (see `wit-eval list`)
+    #[arg(long, value_name = "LIST", default_value = "wit_default")]
+    pub tasks: String,
+    /// Folder of the benchmarks' official data, for tasks that ship without (mmlu, bbh)
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// Further folder of task files (lm-evaluation-harness YAML); its tasks win over those that ship. Repeatable
+    #[arg(long = "include_path", alias = "include-path", value_name = "DIR")]
+    pub include_path: Vec<PathBuf>,
+    /// Instances of each task: a count, or a share below 1
+    #[arg(long, value_name = "N")]
+    pub limit: Option<Limit>,
+    /// Solved examples before each question, in place of the task's own number
+    #[arg(long = "num_fewshot", alias = "num-fewshot", value_name = "N")]
+    pub num_fewshot: Option<usize>,
+    /// Seed of few-shot sampling
+    #[arg(long = "fewshot_seed", alias = "fewshot-seed", value_name = "N", default_value_t = 1234)]
+    pub fewshot_seed: u64,
+    /// System instruction put before every prompt
+    #[arg(long = "system_instruction", alias = "system-instruction", value_name = "TEXT")]
+    pub system_instruction: Option<String>,
+}
+
+/// Which perturbations.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Perturbations")]
+pub(super) struct PerturbationArgs {
+    /// Perturbations, separated by commas: NAME, NAME:DRAWS, NAME@STRENGTH, NAME@STRENGTH:DRAWS; `all`, or `none`
+    #[arg(long, value_name = "LIST", default_value = "all")]
+    pub perturbations: String,
+    /// Paraphrases made elsewhere (our JSONL, ProSA's or the multi-prompt layout); used before our own. Repeatable
+    #[arg(long, value_name = "PATH")]
+    pub paraphrases: Vec<PathBuf>,
+    /// Seed of perturbations and sampling
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub seed: u64,
+}
+
+/// How reports are made.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Report")]
+pub(super) struct ReportOptions {
+    /// POSIX by its definition, or as its published package computes it
+    #[arg(long = "posix_mode", alias = "posix-mode", value_enum, default_value_t = PosixChoice::Definition)]
+    pub posix_mode: PosixChoice,
+    /// Coverage of intervals
+    #[arg(long, value_name = "SHARE", default_value_t = 0.95, value_parser = level)]
+    pub level: f64,
+    /// Flipped instances shown for each checkpoint and task
+    #[arg(long = "show_flipped", alias = "show-flipped", value_name = "N", default_value_t = 3)]
+    pub show_flipped: usize,
+    /// What is printed to standard output: terminal, markdown, json, csv or html
+    #[arg(long, value_name = "FORMAT", default_value_t = Format::Terminal)]
+    pub format: Format,
+}
+
+/// Spelling of [`PosixMode`] on the command line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum PosixChoice {
+    /// |log P(reply j | prompt i) - log P(reply j | prompt j)| / length of reply j, averaged over pairs
+    Definition,
+    /// As the package prompt-sensitivity-index computes it, for comparison with numbers made with it
+    Lib,
+}
+
+impl From<PosixChoice> for PosixMode {
+    fn from(choice: PosixChoice) -> Self {
+        match choice {
+            PosixChoice::Definition => Self::Definition,
+            PosixChoice::Lib => Self::Lib,
+        }
+    }
+}
+
+/// Requests handed to the model at a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum BatchSize {
+    /// Chosen by memory.
+    Auto,
+    /// This many.
+    Fixed(usize),
+}
+
+impl FromStr for BatchSize {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "auto" => Ok(Self::Auto),
+            number => match number.parse() {
+                Ok(count) if count > 0 => Ok(Self::Fixed(count)),
+                _ => Err("write a number above 0, or auto".to_owned()),
+            },
+        }
+    }
+}
+
+/// A count that must not be 0.
+pub(super) fn positive(text: &str) -> Result<usize, String> {
+    text.parse().ok().filter(|number| *number > 0).ok_or_else(|| "write a whole number above 0".to_owned())
+}
+
+fn level(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(level) if level > 0.5 && level < 1.0 => Ok(level),
+        _ => Err("write a number above 0.5 and below 1, such as 0.95".to_owned()),
+    }
+}
+
+fn note(kind: PerturbationKind) -> PerturbationNote {
+    let info = kind.info();
+    PerturbationNote { name: kind.to_string(), summary: info.summary.to_owned(), keeps: info.keeps.to_owned() }
+}
+
+impl ReportOptions {
+    /// The options of an analysis.
+    pub(super) fn analyze_options(&self) -> AnalyzeOptions {
+        AnalyzeOptions {
+            level: self.level,
+            posix_mode: self.posix_mode.into(),
+            flipped_per_task: self.show_flipped,
+            notes: PerturbationKind::ALL.map(note).into(),
+        }
+    }
+}
+
+impl PerturbationArgs {
+    /// The perturbations asked for.
+    pub(super) fn specs(&self) -> anyhow::Result<Vec<PerturbationSpec>> {
+        parse_specs(&self.perturbations).context("--perturbations")
+    }
+
+    /// The perturbations with their data, the user's paraphrases included.
+    pub(super) fn perturber(&self) -> anyhow::Result<Perturber> {
+        let mut perturber = Perturber::embedded()?;
+        for path in &self.paraphrases {
+            perturber = perturber.with_user_paraphrases(paraphrases::load(path)?);
+        }
+        Ok(perturber)
+    }
+}
+
+/// Reads `--gen_kwargs` as lm-evaluation-harness writes it (`temperature=0.7,max_gen_toks=64`) and applies it.
+pub(super) fn override_decoding(decoding: &Decoding, gen_kwargs: &str, seed: u64) -> anyhow::Result<Decoding> {
+    let mut decoding = decoding.clone();
+    let (mut temperature, mut top_p, mut top_k) = match decoding.sampling {
+        Sampling::Greedy => (0.0, 1.0, None),
+        Sampling::Random { temperature, top_p, top_k, .. } => (temperature, top_p, top_k),
+    };
+    let mut sample = matches!(decoding.sampling, Sampling::Random { .. });
+    for pair in gen_kwargs.split(',').map(str::trim).filter(|pair| !pair.is_empty()) {
+        let (key, value) =
+            pair.split_once('=').with_context(|| format!("--gen_kwargs: `{pair}` is not KEY=VALUE"))?;
+        let wrong = || format!("--gen_kwargs: `{value}` is no value for {key}");
+        match key.trim() {
+            "max_gen_toks" | "max_new_tokens" | "max_tokens" => decoding.max_new_tokens = value.parse().with_context(wrong)?,
+            "temperature" => {
+                temperature = value.parse::<f64>().with_context(wrong)?;
+                anyhow::ensure!(temperature.is_finite() && temperature >= 0.0, wrong());
+                sample = temperature > 0.0;
+            }
+            "top_p" => {
+                top_p = value.parse::<f64>().with_context(wrong)?;
+                anyhow::ensure!(top_p > 0.0 && top_p <= 1.0, wrong());
+            }
+            "top_k" => top_k = Some(value.parse::<usize>().with_context(wrong)?).filter(|k| *k > 0),
+            "do_sample" => sample = matches!(value, "true" | "True" | "1"),
+            "until" => decoding.stop = vec![unescape(value)],
+            other => anyhow::bail!(
+                "--gen_kwargs: `{other}` is not supported; supported are max_gen_toks, temperature, top_p, top_k, do_sample, until"
+            ),
+        }
+    }
+    decoding.sampling = if sample {
+        let temperature = if temperature > 0.0 { temperature } else { 1.0 };
+        Sampling::Random { temperature, top_p, top_k, seed }
+    } else {
+        Sampling::Greedy
+    };
+    Ok(decoding)
+}
+
+/// A shell cannot write a line break easily, so `\n` and `\t` stand for one.
+fn unescape(value: &str) -> String {
+    value.replace("\\n", "\n").replace("\\t", "\t")
+}
+
+impl TaskArgs {
+    /// The tasks that ship, and those of the include paths.
+    pub(super) fn catalog(&self) -> anyhow::Result<Catalog> {
+        Ok(Catalog::load(&self.include_path)?)
+    }
+
+    /// How instances are made.
+    pub(super) fn instance_options(&self, presentation: Presentation) -> InstanceOptions<'_> {
+        InstanceOptions {
+            data_dir: self.data.as_deref(),
+            limit: self.limit,
+            num_fewshot: self.num_fewshot,
+            fewshot_seed: self.fewshot_seed,
+            system_instruction: self.system_instruction.clone(),
+            samples: None,
+            presentation,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn greedy() -> Decoding {
+        Decoding { max_new_tokens: 8, stop: vec![], sampling: Sampling::Greedy }
+    }
+
+    #[test]
+    fn gen_kwargs_reads_what_lm_eval_writes_and_refuses_the_rest_by_name() {
+        let decoding = override_decoding(&greedy(), "temperature=0.7,top_p=0.9,max_gen_toks=64,until=\\n\\n", 3).ok();
+        let sampling = Sampling::Random { temperature: 0.7, top_p: 0.9, top_k: None, seed: 3 };
+        assert_eq!(decoding, Some(Decoding { max_new_tokens: 64, stop: vec!["\n\n".into()], sampling }));
+        let error = override_decoding(&greedy(), "beams=4", 0).map_err(|error| error.to_string());
+        assert!(error.is_err_and(|error| error.contains("`beams` is not supported")));
+        assert!(override_decoding(&greedy(), "temperature=-1", 0).is_err());
+        assert_eq!(override_decoding(&greedy(), "temperature=0,do_sample=false", 0).ok(), Some(greedy()));
+    }
+}

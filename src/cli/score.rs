@@ -1,0 +1,60 @@
+//! `wit-eval score`: judge stored responses again.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::options::ReportOptions;
+use super::report::publish;
+use super::{Exit, progress};
+use crate::execute::judge;
+use crate::record::{PlanRecord, ScoreRecord};
+use crate::store::{Manifest, ResponseLog, RunFolder, RunLock};
+
+/// Flags of `score`.
+#[derive(Debug, Args)]
+pub(super) struct ScoreArgs {
+    /// Folders of runs (results/<run>)
+    #[arg(value_name = "RUN", required = true)]
+    runs: Vec<PathBuf>,
+    #[command(flatten)]
+    options: ReportOptions,
+    /// No notes on standard error
+    #[arg(long, short)]
+    quiet: bool,
+}
+
+/// Judges the responses of each run again and writes its scores and report.
+pub(super) fn run(args: &ScoreArgs) -> anyhow::Result<Exit> {
+    let mut worst = Exit::Success;
+    for path in &args.runs {
+        let folder = RunFolder::at(path);
+        let manifest = folder.manifest()?;
+        let lock = folder.lock()?;
+        let plan: Vec<PlanRecord> = folder.read_lines(RunFolder::PLAN)?;
+        let log = ResponseLog::read(&folder)?;
+        let scores = write_scores(&folder, &manifest, &plan, &log, &lock)?;
+        progress::note(args.quiet, &format!("{}: {} scores", path.display(), scores.len()));
+        let exit = publish(std::slice::from_ref(&folder), &args.options, &folder.file("report"), args.quiet)?;
+        if exit != Exit::Success {
+            worst = exit;
+        }
+    }
+    Ok(worst)
+}
+
+/// Judges all checkpoints of a run and writes `scores.jsonl`.
+pub(super) fn write_scores(
+    folder: &RunFolder,
+    manifest: &Manifest,
+    plan: &[PlanRecord],
+    log: &ResponseLog,
+    lock: &RunLock,
+) -> anyhow::Result<Vec<ScoreRecord>> {
+    let mut scores = Vec::new();
+    for checkpoint in &manifest.checkpoints {
+        scores.extend(judge((&checkpoint.label, &checkpoint.digest), &manifest.tasks, plan, log)?);
+    }
+    folder.write_lines(RunFolder::SCORES, &scores, lock)?;
+    Ok(scores)
+}

@@ -1,0 +1,30 @@
+//! Benchmarks as data: task files in the YAML format of lm-evaluation-harness, their documents, and the instances that
+//! come of them.
+//!
+//! [`Catalog`] knows all tasks, groups and tags without opening any document; [`instances`] reads the documents of one
+//! task and renders its prompts. What the format allows and this reader refuses is listed in `docs/tasks.md`.
+
+mod catalog;
+mod decode;
+mod documents;
+mod error;
+mod filters;
+mod instances;
+pub mod paraphrases;
+mod python_literal;
+mod python_random;
+mod render;
+mod selection;
+mod source;
+mod template;
+mod tree;
+mod wire;
+mod yaml;
+
+pub use catalog::{Catalog, Kind, Summary};
+pub use decode::Note;
+pub use error::{CatalogError, DataError};
+pub use instances::{InstanceOptions, Limit, instances};
+pub use python_random::PythonRandom;
+pub use selection::Selection;
+pub use source::TaskSource;

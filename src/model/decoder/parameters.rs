@@ -1,0 +1,184 @@
+//! Weights in the form that each path of computation wants.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use candle_core::Tensor;
+
+use super::DecoderError;
+use crate::model::architecture::{Linear, Norm, NormKind, Selection, TensorView};
+use crate::model::kernels::PackedMatrix;
+use crate::model::weights::Weights;
+
+/// A projection, or several that read the same input, one output after another.
+#[derive(Debug)]
+pub(super) enum Projection {
+    /// For the fused kernels.
+    Packed(PackedMatrix),
+    /// As stored, for differentiable operations.
+    Stored(Vec<StoredLinear>),
+}
+
+/// A projection's tensors as the checkpoint stores them.
+#[derive(Debug)]
+pub(super) struct StoredLinear {
+    pub weight: Stored,
+    pub bias: Option<Stored>,
+}
+
+/// A stored tensor and the part that is meant. The part is taken anew each time, so that training may change the tensor.
+#[derive(Debug, Clone)]
+pub(super) struct Stored {
+    tensor: Tensor,
+    selection: Selection,
+}
+
+impl Stored {
+    /// The part: `(outputs, inputs)` of a matrix.
+    pub fn part(&self) -> candle_core::Result<Tensor> {
+        match self.selection {
+            Selection::Whole => Ok(self.tensor.clone()),
+            Selection::Rows { start, length } => self.tensor.narrow(0, start, length),
+            Selection::Columns { start, length } => self.tensor.narrow(1, start, length)?.t(),
+            Selection::HeadRows { part, parts, head_dim } => {
+                let dims = self.tensor.dims();
+                let rows = dims.first().copied().unwrap_or(0);
+                let rest = dims.get(1).copied().unwrap_or(1);
+                let heads = rows / (parts * head_dim);
+                let picked = self.tensor.reshape((heads, parts, head_dim * rest))?.narrow(1, part, 1)?.contiguous()?;
+                if dims.len() == 1 { picked.reshape(rows / parts) } else { picked.reshape((rows / parts, rest)) }
+            }
+        }
+    }
+}
+
+/// A normalization's values.
+#[derive(Debug)]
+pub(super) enum Gains {
+    /// For the fused kernels; a unit offset is already added.
+    Fused {
+        weight: Vec<f32>,
+        bias: Option<Vec<f32>>,
+        epsilon: f32,
+    },
+    /// As stored.
+    Stored {
+        weight: Stored,
+        bias: Option<Stored>,
+        epsilon: f32,
+        kind: NormKind,
+    },
+}
+
+/// An embedding table.
+#[derive(Debug)]
+pub(super) enum Table {
+    /// Rows of this width.
+    Fused { values: Vec<f32>, width: usize },
+    /// The rows of the output projection.
+    Tied,
+    /// As stored.
+    Stored(Stored),
+}
+
+/// Where weights come from.
+pub(super) enum Source<'a> {
+    /// A checkpoint's files, read once and packed.
+    Files { weights: &'a Weights, last: Option<(String, Rc<Vec<f32>>)> },
+    /// Tensors in memory by their stored names, used as they are.
+    Tensors(&'a BTreeMap<String, Tensor>),
+}
+
+impl Source<'_> {
+    pub fn projection(&mut self, linears: &[&Linear]) -> Result<Projection, DecoderError> {
+        if let Self::Tensors(_) = self {
+            let one = |linear: &&Linear| {
+                let bias = linear.bias.as_ref().map(|view| self.stored(view)).transpose()?;
+                Ok(StoredLinear { weight: self.stored(&linear.weight)?, bias })
+            };
+            return linears.iter().map(one).collect::<Result<_, _>>().map(Projection::Stored);
+        }
+        let inputs = linears.first().map_or(0, |linear| linear.inputs);
+        let mut parts = Vec::with_capacity(linears.len());
+        for linear in linears {
+            let bias = linear.bias.as_ref().map(|view| self.values(view)).transpose()?;
+            parts.push((self.values(&linear.weight)?, bias));
+        }
+        Ok(Projection::Packed(PackedMatrix::stack(inputs, &parts)))
+    }
+
+    pub fn gains(&mut self, norm: &Norm) -> Result<Gains, DecoderError> {
+        if let Self::Tensors(_) = self {
+            let weight = self.stored(&norm.weight)?;
+            let bias = norm.bias.as_ref().map(|view| self.stored(view)).transpose()?;
+            return Ok(Gains::Stored { weight, bias, epsilon: norm.epsilon, kind: norm.kind });
+        }
+        let mut weight = self.values(&norm.weight)?;
+        if norm.kind == NormKind::RmsUnitOffset {
+            weight.iter_mut().for_each(|gain| *gain += 1.0);
+        }
+        let bias = norm.bias.as_ref().map(|view| self.values(view)).transpose()?;
+        Ok(Gains::Fused { weight, bias, epsilon: norm.epsilon })
+    }
+
+    pub fn table(&mut self, view: &TensorView) -> Result<Table, DecoderError> {
+        if let Self::Tensors(_) = self {
+            return Ok(Table::Stored(self.stored(view)?));
+        }
+        let width = view.shape.last().copied().unwrap_or(1);
+        Ok(Table::Fused { values: self.values(view)?, width })
+    }
+
+    fn stored(&self, view: &TensorView) -> Result<Stored, DecoderError> {
+        let Self::Tensors(tensors) = self else { return Err(missing(view)) };
+        let found = view.names.iter().find_map(|name| tensors.get(name)).ok_or_else(|| missing(view))?;
+        if found.dims() != view.shape {
+            return Err(DecoderError::Shape {
+                tensor: view.names.join(" or "),
+                found: found.dims().to_vec(),
+                expected: view.shape.clone(),
+            });
+        }
+        Ok(Stored { tensor: found.clone(), selection: view.selection })
+    }
+
+    fn values(&mut self, view: &TensorView) -> Result<Vec<f32>, DecoderError> {
+        let Self::Files { weights, last } = self else { return Err(missing(view)) };
+        let name = view.names.iter().find(|name| weights.contains(name)).or(view.names.first());
+        let name = name.ok_or_else(|| missing(view))?;
+        let whole = match last {
+            Some((held, values)) if held == name => values.clone(),
+            _ => Rc::new(weights.to_f32(name, &view.shape)?),
+        };
+        if view.selection == Selection::Whole {
+            *last = None;
+            return Ok(Rc::unwrap_or_clone(whole));
+        }
+        // Other parts of the same tensor are usually asked for next.
+        *last = Some((name.clone(), whole.clone()));
+        Ok(select(&whole, &view.shape, view.selection))
+    }
+}
+
+fn missing(view: &TensorView) -> DecoderError {
+    DecoderError::MissingTensor { tensor: view.names.join(" or ") }
+}
+
+/// A part of a stored tensor, as rows of outputs.
+fn select(values: &[f32], shape: &[usize], selection: Selection) -> Vec<f32> {
+    let width = shape.get(1).copied().unwrap_or(1);
+    match selection {
+        Selection::Whole => values.to_vec(),
+        Selection::Rows { start, length } => {
+            values.get(start * width..(start + length) * width).unwrap_or_default().to_vec()
+        }
+        Selection::Columns { start, length } => {
+            let column = |at: usize| values.iter().skip(at).step_by(width).copied();
+            (start..start + length).flat_map(column).collect()
+        }
+        Selection::HeadRows { part, parts, head_dim } => {
+            let chunks = values.chunks_exact(head_dim * width).skip(part).step_by(parts);
+            chunks.flatten().copied().collect()
+        }
+    }
+}

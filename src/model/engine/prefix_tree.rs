@@ -1,0 +1,100 @@
+//! Sequences arranged by their shared prefixes.
+
+/// Tokens that the same sequences share.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Node {
+    /// The node above; `None` at a first token.
+    pub parent: Option<usize>,
+    /// A sequence that has these tokens, at `start..end`.
+    pub sequence: usize,
+    /// First position.
+    pub start: usize,
+    /// Position after the last.
+    pub end: usize,
+    /// Sequences whose last token is this node's last.
+    pub ends: Vec<usize>,
+    /// The first node after this one that is not below it.
+    pub subtree_end: usize,
+}
+
+/// A forest of nodes, in depth-first order; every sequence that has tokens ends at the end of a node.
+#[derive(Debug, Default)]
+pub(super) struct PrefixTree {
+    pub nodes: Vec<Node>,
+    /// Where each sequence ends; `None` for empty ones.
+    pub end_of: Vec<Option<usize>>,
+}
+
+impl PrefixTree {
+    pub fn build(sequences: &[&[u32]]) -> Self {
+        let tokens = |sequence: usize| sequences.get(sequence).copied().unwrap_or_default();
+        let mut sorted = (0..sequences.len()).filter(|sequence| !tokens(*sequence).is_empty()).collect::<Vec<_>>();
+        sorted.sort_by(|a, b| tokens(*a).cmp(tokens(*b)));
+        let mut tree = Self { nodes: Vec::new(), end_of: vec![None; sequences.len()] };
+        // Groups still to be placed, the next one last: sequences that agree up to a position, and their parent.
+        let mut groups = by_token(&sorted, 0, &tokens).into_iter().rev().map(|g| (g, 0, None)).collect::<Vec<_>>();
+        while let Some((group, start, parent)) = groups.pop() {
+            let (Some(first), Some(last)) = (group.first(), group.last()) else { continue };
+            let shared = tokens(*first).iter().zip(tokens(*last)).skip(start).take_while(|(a, b)| a == b).count();
+            let end = start + shared;
+            let ending = group.iter().take_while(|sequence| tokens(**sequence).len() == end).copied();
+            let ends = ending.collect::<Vec<_>>();
+            let node = tree.nodes.len();
+            for sequence in &ends {
+                if let Some(slot) = tree.end_of.get_mut(*sequence) {
+                    *slot = Some(node);
+                }
+            }
+            let longer = group.get(ends.len()..).unwrap_or_default();
+            groups.extend(by_token(longer, end, &tokens).into_iter().rev().map(|group| (group, end, Some(node))));
+            tree.nodes.push(Node { parent, sequence: *first, start, end, ends, subtree_end: node + 1 });
+        }
+        for node in (0..tree.nodes.len()).rev() {
+            let own = tree.nodes.get(node).map(|node| (node.parent, node.subtree_end));
+            if let Some((Some(parent), end)) = own
+                && let Some(parent) = tree.nodes.get_mut(parent)
+            {
+                parent.subtree_end = parent.subtree_end.max(end);
+            }
+        }
+        tree
+    }
+
+    /// The nodes of a sequence, from its end up to its beginning.
+    pub fn upwards(&self, sequence: usize) -> impl Iterator<Item = (usize, &Node)> {
+        let at = |index: usize| self.nodes.get(index).map(|node| (index, node));
+        let end = self.end_of.get(sequence).copied().flatten().and_then(at);
+        std::iter::successors(end, move |(_, node)| node.parent.and_then(at))
+    }
+}
+
+/// Splits sorted sequences into groups with the same token at a position.
+fn by_token<'a>(sorted: &[usize], position: usize, tokens: &impl Fn(usize) -> &'a [u32]) -> Vec<Vec<usize>> {
+    let token = |sequence: &usize| tokens(*sequence).get(position).copied();
+    sorted.chunk_by(|a, b| token(a) == token(b)).map(<[usize]>::to_vec).collect()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shared_prefixes_are_one_node_and_every_sequence_reads_back() {
+        let sequences: [&[u32]; 7] = [&[1, 2, 3], &[1, 2, 4, 5], &[1, 2], &[7], &[1, 2, 3], &[], &[1, 2, 4, 6]];
+        let tree = PrefixTree::build(&sequences);
+        assert_eq!(tree.nodes.iter().map(|node| node.end - node.start).sum::<usize>(), 7);
+        for (sequence, tokens) in sequences.iter().enumerate() {
+            let mut pieces = tree.upwards(sequence).map(|(_, n)| &sequences[n.sequence][n.start..n.end]).collect::<Vec<_>>();
+            pieces.reverse();
+            assert_eq!(pieces.concat(), *tokens);
+        }
+        for (index, node) in tree.nodes.iter().enumerate() {
+            assert!(node.parent.is_none_or(|parent| parent < index), "parents come first");
+            let below = (0..tree.nodes.len()).filter(|other| {
+                std::iter::successors(Some(*other), |o| tree.nodes[*o].parent).any(|o| o == index)
+            });
+            assert_eq!(below.max().unwrap() + 1, node.subtree_end, "a subtree is contiguous");
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! Log-probabilities of continuations.
+
+use super::probe::{Prediction, Probe};
+use super::{Engine, EngineError};
+
+/// A continuation under a context.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Scoring {
+    /// What stands before; at least one token.
+    pub context: Vec<u32>,
+    /// What is scored.
+    pub continuation: Vec<u32>,
+}
+
+/// The log-probabilities of a continuation's tokens.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SequenceScore {
+    /// One a token, in nats.
+    pub token_nats: Vec<f32>,
+    /// Whether greedy decoding would have produced exactly these tokens.
+    pub is_greedy: bool,
+}
+
+impl SequenceScore {
+    /// The sum, in double precision, in the tokens' order.
+    pub fn sum_nats(&self) -> f64 {
+        self.token_nats.iter().map(|nats| f64::from(*nats)).sum()
+    }
+
+    pub(super) fn new(continuation: &[u32], predictions: &[Prediction]) -> Result<Self, EngineError> {
+        let token_nats = predictions.iter().filter_map(|p| p.target_nats).collect::<Vec<_>>();
+        if token_nats.len() != continuation.len() || token_nats.iter().any(|nats| !nats.is_finite()) {
+            return Err(EngineError::NotFinite);
+        }
+        let is_greedy = predictions.iter().zip(continuation).all(|(prediction, token)| prediction.argmax == *token);
+        Ok(Self { token_nats, is_greedy })
+    }
+}
+
+impl Engine {
+    /// Scores continuations; `done` is called once for each, as soon as it is known.
+    ///
+    /// What is too long is cut on the left: of context and continuation the last `max_length + 1` tokens count. A
+    /// continuation that is longer than the model's context, or an empty context, is an error for that item.
+    pub fn score(
+        &self,
+        items: &[Scoring],
+        done: &mut dyn FnMut(usize, Result<SequenceScore, EngineError>),
+    ) -> Result<(), EngineError> {
+        let mut inputs = Vec::with_capacity(items.len());
+        for (index, item) in items.iter().enumerate() {
+            match self.input(item) {
+                Ok(input) => inputs.push((index, input)),
+                Err(error) => done(index, Err(error)),
+            }
+        }
+        let probe = |(_, (tokens, targets)): &'_ (usize, (Vec<u32>, Vec<Option<u32>>))| {
+            (tokens.len() + 1).saturating_sub(targets.len()).saturating_sub(1)
+        };
+        let probes = inputs.iter().map(|input| {
+            let (_, (tokens, targets)) = input;
+            Probe { tokens, first: probe(input), targets, all_logits: false }
+        });
+        let probes = probes.collect::<Vec<_>>();
+        self.predict(&probes, &mut |at, predictions| {
+            let Some((index, _)) = inputs.get(at) else { return };
+            let continuation = items.get(*index).map_or(&[][..], |item| &item.continuation);
+            done(*index, SequenceScore::new(continuation, &predictions));
+        })
+    }
+
+    /// Log-probability of every token of a sequence but the first, in nats.
+    pub fn sequence_log_probs(&self, ids: &[u32]) -> Result<Vec<f32>, EngineError> {
+        let (first, rest) = ids.split_at_checked(1).ok_or(EngineError::EmptyPrompt)?;
+        let item = Scoring { context: first.to_vec(), continuation: rest.to_vec() };
+        let mut result = Err(EngineError::EmptyPrompt);
+        self.score(&[item], &mut |_, score| result = score)?;
+        result.map(|score| score.token_nats)
+    }
+
+    /// The tokens given to the network (all but the last) and the targets, one for each of the last positions.
+    #[allow(clippy::type_complexity)]
+    fn input(&self, item: &Scoring) -> Result<(Vec<u32>, Vec<Option<u32>>), EngineError> {
+        let max_length = self.max_length_tokens();
+        if item.context.is_empty() {
+            return Err(EngineError::EmptyPrompt);
+        }
+        if item.continuation.len() > max_length {
+            return Err(EngineError::ContinuationTooLong { tokens: item.continuation.len(), max_length });
+        }
+        self.check(item.context.iter().chain(&item.continuation))?;
+        let whole = [item.context.as_slice(), &item.continuation].concat();
+        let cut = whole.len().saturating_sub(max_length + 1);
+        let kept = whole.get(cut..).unwrap_or_default();
+        let tokens = kept.split_last().map_or(&[][..], |(_, tokens)| tokens).to_vec();
+        Ok((tokens, item.continuation.iter().copied().map(Some).collect()))
+    }
+
+    /// Refuses ids that the model does not know, for one item instead of for a whole batch.
+    pub(super) fn check<'a>(&self, mut ids: impl Iterator<Item = &'a u32>) -> Result<(), EngineError> {
+        let vocabulary = self.vocabulary();
+        match ids.find(|id| **id as usize >= vocabulary) {
+            Some(id) => {
+                Err(crate::model::decoder::DecoderError::TokenOutsideVocabulary { id: *id, vocabulary }.into())
+            }
+            None => Ok(()),
+        }
+    }
+}

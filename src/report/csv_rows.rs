@@ -1,0 +1,187 @@
+//! One number a line, for spreadsheets and data frames. Text cells are never taken for a formula.
+
+use crate::analyze::Analysis;
+use crate::analyze::analysis::{CheckpointAnalysis, MetricAnalysis, PerturbationAnalysis, ReasonCount};
+use crate::estimate::IntervalMethod;
+use crate::sensitivity::Measure;
+
+use super::ReportError;
+use super::text::csv_cell;
+
+/// The columns.
+const HEADER: [&str; 19] = [
+    "run",
+    "checkpoint",
+    "lambda_p",
+    "lambda_r",
+    "stage",
+    "task",
+    "metric",
+    "filter",
+    "perturbation",
+    "index",
+    "point",
+    "low",
+    "high",
+    "level",
+    "method",
+    "standard_error",
+    "n",
+    "clusters",
+    "reason",
+];
+
+/// What a row is about.
+struct Subject<'a> {
+    checkpoint: &'a CheckpointAnalysis,
+    task: &'a str,
+    metric: &'a str,
+    filter: &'a str,
+    perturbation: &'a str,
+}
+
+/// The analysis as CSV with a header. Undefined numbers are empty cells with a reason.
+pub(super) fn render(analysis: &Analysis) -> Result<String, ReportError> {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    writer.write_record(HEADER)?;
+    for checkpoint in &analysis.checkpoints {
+        for task in &checkpoint.tasks {
+            let subject =
+                |metric, filter, perturbation| Subject { checkpoint, task: &task.task, metric, filter, perturbation };
+            let all = subject("", "", "all together");
+            measure(&mut writer, &all, "posix", &task.posix.index)?;
+            if let Some(chance) = task.chance {
+                plain(&mut writer, &subject("", "", "original"), "chance", chance)?;
+            }
+            for metric in &task.metrics {
+                metric_rows(&mut writer, metric, |perturbation| subject(&metric.metric, &metric.filter, perturbation))?;
+            }
+        }
+        for group in &checkpoint.groups {
+            let subject = |perturbation| Subject {
+                checkpoint,
+                task: &group.group,
+                metric: &group.metric,
+                filter: &group.filter,
+                perturbation,
+            };
+            measure(&mut writer, &subject("original"), "group_performance", &group.original)?;
+            measure(&mut writer, &subject("all together"), "group_performance", &group.perturbed)?;
+        }
+    }
+    let bytes = writer.into_inner().map_err(|error| csv::Error::from(error.into_error()))?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+fn metric_rows<'a>(
+    writer: &mut csv::Writer<Vec<u8>>,
+    metric: &'a MetricAnalysis,
+    subject: impl Fn(&'a str) -> Subject<'a>,
+) -> Result<(), ReportError> {
+    let original = subject("original");
+    measure(writer, &original, "performance", &metric.original)?;
+    plain(writer, &original, "unscored", total(&metric.unscored))?;
+    for row in metric.perturbations.iter().chain(&metric.together) {
+        perturbation_rows(writer, row, &subject(&row.name))?;
+    }
+    Ok(())
+}
+
+fn perturbation_rows(
+    writer: &mut csv::Writer<Vec<u8>>,
+    row: &PerturbationAnalysis,
+    subject: &Subject<'_>,
+) -> Result<(), ReportError> {
+    measure(writer, subject, "performance", &row.performance)?;
+    measure(writer, subject, "change", &row.change)?;
+    for (name, variant) in [("worst_variant", &row.worst), ("best_variant", &row.best)] {
+        if let Some(variant) = variant {
+            line(writer, subject, name, &variant.credit, &variant.variant.to_string())?;
+        }
+    }
+    plain(writer, subject, "wanted", row.wanted as f64)?;
+    plain(writer, subject, "skipped", total(&row.skipped))?;
+    plain(writer, subject, "unscored", total(&row.unscored))?;
+    for (index, value) in row.sensitivity.indices() {
+        measure(writer, subject, index.as_str(), value)?;
+    }
+    Ok(())
+}
+
+fn total(reasons: &[ReasonCount]) -> f64 {
+    reasons.iter().map(|reason| reason.count).sum::<usize>() as f64
+}
+
+fn measure(
+    writer: &mut csv::Writer<Vec<u8>>,
+    subject: &Subject<'_>,
+    index: &str,
+    value: &Measure,
+) -> Result<(), ReportError> {
+    line(writer, subject, index, value, value.reason().unwrap_or_default())
+}
+
+fn line(
+    writer: &mut csv::Writer<Vec<u8>>,
+    subject: &Subject<'_>,
+    index: &str,
+    value: &Measure,
+    reason: &str,
+) -> Result<(), ReportError> {
+    let estimate = value.estimate();
+    let interval = estimate.and_then(|estimate| estimate.interval);
+    let number = |value: Option<f64>| value.map(|value| value.to_string()).unwrap_or_default();
+    let whole = |value: Option<usize>| value.map(|value| value.to_string()).unwrap_or_default();
+    let numbers = [
+        number(estimate.map(|estimate| estimate.point)),
+        number(interval.map(|interval| interval.low)),
+        number(interval.map(|interval| interval.high)),
+        number(interval.map(|interval| interval.level)),
+        interval.map(|interval| method(interval.method)).unwrap_or_default().to_owned(),
+        number(estimate.and_then(|estimate| estimate.standard_error)),
+        whole(estimate.map(|estimate| estimate.n)),
+        whole(estimate.map(|estimate| estimate.clusters)),
+    ];
+    write(writer, subject, index, &numbers, reason)
+}
+
+/// A number that is counted or known, without uncertainty.
+fn plain(writer: &mut csv::Writer<Vec<u8>>, subject: &Subject<'_>, index: &str, value: f64) -> Result<(), ReportError> {
+    let mut numbers: [String; 8] = Default::default();
+    let [point, ..] = &mut numbers;
+    *point = value.to_string();
+    write(writer, subject, index, &numbers, "")
+}
+
+fn write(
+    writer: &mut csv::Writer<Vec<u8>>,
+    subject: &Subject<'_>,
+    index: &str,
+    numbers: &[String],
+    reason: &str,
+) -> Result<(), ReportError> {
+    let entry = &subject.checkpoint.checkpoint;
+    let weight = |value: Option<f64>| value.map(|value| value.to_string()).unwrap_or_default();
+    let head = [
+        csv_cell(&subject.checkpoint.run),
+        csv_cell(&subject.checkpoint.id),
+        weight(entry.weighting.map(crate::weighting::Weighting::prompt)),
+        weight(entry.weighting.map(crate::weighting::Weighting::response)),
+        csv_cell(entry.stage.as_deref().unwrap_or_default()),
+        csv_cell(subject.task),
+        csv_cell(subject.metric),
+        csv_cell(subject.filter),
+        csv_cell(subject.perturbation),
+        index.to_owned(),
+    ];
+    writer.write_record(head.iter().chain(numbers).chain([&csv_cell(reason)]))?;
+    Ok(())
+}
+
+fn method(method: IntervalMethod) -> &'static str {
+    match method {
+        IntervalMethod::ClusteredT => "clustered_t",
+        IntervalMethod::Wilson => "wilson",
+        IntervalMethod::ClusterBootstrap => "cluster_bootstrap",
+    }
+}

@@ -1,0 +1,130 @@
+//! Every abbreviation and index of a report, explained once.
+
+use crate::sensitivity::Index;
+
+/// A term, its full name and what it means.
+pub(super) struct Term {
+    pub label: &'static str,
+    pub name: &'static str,
+    pub meaning: &'static str,
+}
+
+/// The terms, in the order in which a report uses them.
+pub(super) const TERMS: [Term; 19] = [
+    Term {
+        label: "λp, λr",
+        name: "loss weights",
+        meaning: "Weights of prompt tokens and of response tokens in the loss that the checkpoint was tuned with \
+                  (Weighted Instruction Tuning). λp 0, λr 1 is conventional instruction tuning.",
+    },
+    Term {
+        label: "0.312 [0.27, 0.36]",
+        name: "estimate and interval",
+        meaning: "The measured value and its confidence interval. Instances are the independent unit (or the clusters \
+                  that the task declares); wordings of one instance are not independent of each other.",
+    },
+    Term { label: "±", name: "longer side of the interval", meaning: "Used where there is no room for both ends." },
+    Term {
+        label: "original",
+        name: "original wording",
+        meaning: "The prompt as the benchmark has it; nothing is perturbed.",
+    },
+    Term {
+        label: "change",
+        name: "mean change",
+        meaning: "Mean over instances of the perturbed wordings' credit minus the original's, paired on the instance. \
+                  For perplexities the credit is a negative log-probability, so the change is in nats.",
+    },
+    Term {
+        label: "worst",
+        name: "worst variant",
+        meaning: "The single wording with the lowest performance over the instances that have it. It is the extreme of \
+                  several noisy numbers, so it looks worse than it would on new data.",
+    },
+    Term {
+        label: "spread",
+        name: "FormatSpread's spread",
+        meaning: "Best minus worst wording, by mean credit. Never \
+        negative, and above 0 by chance alone: compare it only between equal numbers of wordings and instances.",
+    },
+    Term {
+        label: "POSIX",
+        name: "prompt sensitivity index",
+        meaning: "How much the log-probability of a reply changes, per token, when the prompt is replaced by another \
+                  wording. 0 is insensitive; there is no upper end. In nats a token, over all wordings of an instance.",
+    },
+    Term {
+        label: "flip rate",
+        name: "mean flip rate",
+        meaning: "Share of perturbed wordings that change an item's \
+        credit, averaged over items. 0 to 1; 0 is insensitive.",
+    },
+    Term {
+        label: "any flip",
+        name: "flip rate, any wording",
+        meaning: "Share of items whose credit at least one \
+        perturbed wording changes. Grows with the number of wordings.",
+    },
+    Term {
+        label: "PDR",
+        name: "performance drop rate",
+        meaning: "(original − perturbed) / original. Positive where \
+        perturbation lowers the credit, which for perplexities is an improvement; undefined where the original is 0.",
+    },
+    Term {
+        label: "consistency",
+        name: "consistency rate",
+        meaning: "Share of pairs of wordings of an item that get the \
+        same answer (SCORE). 1 is insensitive.",
+    },
+    Term {
+        label: "PSS",
+        name: "ProSA's prompt sensitivity score",
+        meaning: "Mean absolute difference of credit between \
+        two wordings of an item. 0 is insensitive.",
+    },
+    Term {
+        label: "sd",
+        name: "standard deviation between wordings",
+        meaning: "Standard deviation of mean credit from \
+        wording to wording.",
+    },
+    Term {
+        label: "worst case, best case",
+        name: "HELM's worst and best case",
+        meaning: "Mean over items of the lowest \
+        and the highest credit that any wording got.",
+    },
+    Term {
+        label: "acc",
+        name: "accuracy",
+        meaning: "Share of right answers; for multiple choice the answer is the \
+        likeliest choice. acc_norm divides each log-probability by the choice's length.",
+    },
+    Term {
+        label: "exact_match",
+        name: "exact match",
+        meaning: "Share of generated answers that equal a target after \
+        the task's filter took them from the reply.",
+    },
+    Term { label: "chance", name: "chance level", meaning: "Expected accuracy of guessing: right choices / choices." },
+    Term {
+        label: "unscored",
+        name: "unscored",
+        meaning: "An answer that could not be judged. It counts neither as \
+        right nor as wrong; how many there are is always stated.",
+    },
+];
+
+/// The indices with their names in files and their meaning.
+pub(super) fn indices() -> [(&'static str, &'static str); 6] {
+    [
+        Index::BetweenVariantVariance,
+        Index::WithinItemVariance,
+        Index::WithinItemSd,
+        Index::AnswerFlipRateAny,
+        Index::AnswerFlipRateMean,
+        Index::MeanOverVariants,
+    ]
+    .map(|index| (index.as_str(), index.meaning()))
+}

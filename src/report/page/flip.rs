@@ -1,0 +1,110 @@
+//! Flipped instances: both prompts in one, marked where they differ, with both replies.
+
+use serde::Serialize;
+
+use crate::analyze::Analysis;
+use crate::analyze::analysis::{ChoiceLogProb, Exchange};
+use crate::analyze::number::figure;
+use crate::perturb::diff::DiffKind;
+use crate::report::flip_view::{FlipView, flip_views};
+
+use super::minus;
+
+#[derive(Serialize)]
+pub(super) struct Flip {
+    checkpoint: String,
+    task: String,
+    instance: String,
+    flipped: usize,
+    variants: usize,
+    expected: String,
+    variant: String,
+    changes: Vec<Change>,
+    sides: Vec<Side>,
+}
+
+#[derive(Serialize)]
+struct Change {
+    kind: &'static str,
+    text: String,
+}
+
+#[derive(Serialize)]
+struct Side {
+    name: String,
+    answer: String,
+    credit: String,
+    explanation: String,
+    reply: String,
+    choices: Vec<Choice>,
+}
+
+#[derive(Serialize)]
+struct Choice {
+    text: String,
+    nats: String,
+    gold: bool,
+    likeliest: bool,
+}
+
+/// All of them.
+pub(super) fn flips(analysis: &Analysis) -> Vec<Flip> {
+    flip_views(analysis).into_iter().map(flip).collect()
+}
+
+fn flip(view: FlipView<'_>) -> Flip {
+    let changes = view.changes.into_iter().map(|run| Change {
+        kind: match run.kind {
+            DiffKind::Same => "same",
+            DiffKind::Removed => "removed",
+            DiffKind::Added => "added",
+        },
+        text: if run.kind == DiffKind::Same { run.text } else { with_visible_space(&run.text) },
+    });
+    Flip {
+        checkpoint: view.checkpoint.to_owned(),
+        task: view.title.to_owned(),
+        instance: view.flipped.instance.clone(),
+        flipped: view.flipped.flipped,
+        variants: view.flipped.variants,
+        expected: view.flipped.expected.clone(),
+        variant: view.flipped.variant.variant.to_string(),
+        changes: changes.collect(),
+        sides: vec![side(&view.flipped.original), side(&view.flipped.variant)],
+    }
+}
+
+/// Changed white space would be a mark without ink.
+fn with_visible_space(text: &str) -> String {
+    let text = text.replace('\n', "⏎\n").replace('\t', "⇥\t");
+    if text.chars().all(|c| c == ' ') { text.replace(' ', "␣") } else { text }
+}
+
+fn side(exchange: &Exchange) -> Side {
+    Side {
+        name: exchange.variant.to_string(),
+        answer: exchange.answer.clone(),
+        credit: figure(exchange.credit),
+        explanation: exchange.explanation.clone(),
+        reply: exchange.reply.clone(),
+        choices: choices(&exchange.choices),
+    }
+}
+
+fn choices(all: &[ChoiceLogProb]) -> Vec<Choice> {
+    let best = all.iter().map(|choice| choice.sum_nats).fold(f64::NEG_INFINITY, f64::max);
+    let mut found = false;
+    all.iter()
+        .map(|choice| {
+            // Of equals, the first: as the metric decides.
+            let likeliest = !found && choice.sum_nats >= best;
+            found |= likeliest;
+            Choice {
+                text: choice.text.clone(),
+                nats: minus(&format!("{:.3}", choice.sum_nats)),
+                gold: choice.is_gold,
+                likeliest,
+            }
+        })
+        .collect()
+}

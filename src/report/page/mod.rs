@@ -1,0 +1,160 @@
+//! What the HTML templates are given, one file a section. Only fields that end in `_svg` hold markup, made from numbers
+//! alone; everything else is text and is escaped where it is written.
+
+mod detail;
+mod flip;
+mod heat;
+mod origin;
+mod plots;
+mod tables;
+
+use serde::Serialize;
+
+use crate::analyze::Analysis;
+use crate::analyze::analysis::{PerturbationNote, Severity};
+use crate::analyze::number::{count, counted, figure, interval_text, percent, signed};
+use crate::sensitivity::Measure;
+
+use super::glossary;
+use super::plot::LANES;
+
+/// The page.
+#[derive(Serialize)]
+pub(super) struct Page<'a> {
+    schema: &'a str,
+    title: String,
+    subtitle: String,
+    level: String,
+    results: Vec<&'a str>,
+    warnings: Vec<&'a str>,
+    headline: Vec<tables::HeadlineBlock>,
+    has_groups: bool,
+    weightings: Vec<tables::WeightingBlock>,
+    legend: Vec<plots::Legend>,
+    hidden_lanes: usize,
+    plots: Vec<plots::TaskPlot>,
+    heat: heat::Heat,
+    details: Vec<detail::Detail>,
+    hidden_details: usize,
+    flips: Vec<flip::Flip>,
+    hidden_flips: usize,
+    notes: &'a [PerturbationNote],
+    runs: Vec<origin::Run<'a>>,
+    checkpoints: Vec<origin::Identity<'a>>,
+    terms: Vec<[&'static str; 3]>,
+    indices: Vec<[&'static str; 2]>,
+}
+
+impl<'a> Page<'a> {
+    /// Everything that the page shows.
+    pub fn of(analysis: &'a Analysis) -> Self {
+        let says = |severity: Severity| {
+            let all = analysis.findings.iter();
+            all.filter(|finding| finding.severity == severity).map(|finding| finding.text.as_str()).collect()
+        };
+        let names = analysis.runs.iter().map(|run| run.name.as_str()).collect::<Vec<_>>();
+        let (details, hidden_details) = first(detail::details(analysis), MOST_DETAILS);
+        let (flips, hidden_flips) = first(flip::flips(analysis), MOST_FLIPS);
+        Self {
+            schema: &analysis.schema,
+            title: names.join(" · "),
+            subtitle: subtitle(analysis),
+            level: percent(analysis.level),
+            results: says(Severity::Result),
+            warnings: says(Severity::Warning),
+            headline: tables::headline_blocks(analysis),
+            has_groups: analysis.checkpoints.iter().any(|checkpoint| !checkpoint.groups.is_empty()),
+            weightings: tables::weighting_blocks(analysis),
+            legend: plots::legend(analysis),
+            hidden_lanes: analysis.checkpoints.len().saturating_sub(LANES),
+            plots: plots::task_plots(analysis),
+            heat: heat::heat(analysis),
+            details,
+            hidden_details,
+            flips,
+            hidden_flips,
+            notes: &analysis.perturbations,
+            runs: origin::runs(analysis),
+            checkpoints: origin::identities(analysis),
+            terms: glossary::TERMS.iter().map(|term| [term.label, term.name, term.meaning]).collect(),
+            indices: glossary::indices().iter().map(|(name, meaning)| [*name, *meaning]).collect(),
+        }
+    }
+}
+
+/// Tables of all indices that a page holds before it gets too heavy for a phone.
+const MOST_DETAILS: usize = 300;
+
+/// Flipped instances that a page holds.
+const MOST_FLIPS: usize = 100;
+
+/// The first entries, and how many others there are.
+fn first<T>(mut all: Vec<T>, most: usize) -> (Vec<T>, usize) {
+    let hidden = all.len().saturating_sub(most);
+    all.truncate(most);
+    (all, hidden)
+}
+
+fn subtitle(analysis: &Analysis) -> String {
+    let titles = tables::task_titles(analysis);
+    let rows = analysis.checkpoints.iter().flat_map(|checkpoint| &checkpoint.tasks);
+    let names = rows
+        .filter_map(|task| task.primary())
+        .flat_map(|metric| metric.perturbations.iter().map(|row| row.name.as_str()))
+        .collect::<std::collections::BTreeSet<_>>();
+    format!(
+        "{}, {}, {}",
+        counted(analysis.checkpoints.len(), "checkpoint"),
+        counted(titles.len(), "task"),
+        counted(names.len(), "perturbation")
+    )
+}
+
+/// A number with its interval, or the reason why there is none.
+#[derive(Serialize)]
+pub(super) struct Number {
+    point: String,
+    interval: String,
+    reason: String,
+    basis: String,
+}
+
+impl Number {
+    fn of(measure: &Measure) -> Self {
+        Self::shown(measure, figure)
+    }
+
+    fn signed(measure: &Measure) -> Self {
+        Self::shown(measure, signed)
+    }
+
+    fn optional(measure: Option<&Measure>) -> Self {
+        measure.map_or_else(|| Self::of(&Measure::undefined("no perturbation was asked")), Self::of)
+    }
+
+    fn shown(measure: &Measure, show: impl Fn(f64) -> String) -> Self {
+        match measure {
+            Measure::Defined(estimate) => Self {
+                point: minus(&show(estimate.point)),
+                interval: estimate
+                    .interval
+                    .map_or_else(|| "no interval".to_owned(), |i| minus(&interval_text(i.low, i.high))),
+                reason: String::new(),
+                basis: format!("n {}, {}", count(estimate.n), counted(estimate.clusters, "cluster")),
+            },
+            Measure::Undefined { reason } => {
+                Self { point: "–".to_owned(), interval: String::new(), reason: reason.clone(), basis: String::new() }
+            }
+        }
+    }
+}
+
+/// A typographic minus.
+fn minus(text: &str) -> String {
+    text.replace('-', "−")
+}
+
+/// A figure with a typographic minus, or a dash.
+fn point(measure: Option<&Measure>) -> String {
+    measure.and_then(Measure::point).map_or_else(|| "–".to_owned(), |value| minus(&figure(value)))
+}

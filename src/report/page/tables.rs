@@ -1,0 +1,177 @@
+//! The headline table, the groups and the table over weightings.
+
+use serde::Serialize;
+
+use crate::analyze::Analysis;
+use crate::analyze::analysis::GroupAnalysis;
+use crate::analyze::number::{count, figure};
+
+use super::{Number, minus};
+use crate::report::headline::{HeadlineRow, by_weighting, compares_weightings, headline, weighting_text};
+use crate::report::plot::{Lane, Scale, spoken};
+
+#[derive(Serialize)]
+pub(super) struct HeadlineBlock {
+    checkpoint: String,
+    weighting: String,
+    rows: Vec<HeadlineLine>,
+    groups: Vec<GroupLine>,
+}
+
+#[derive(Serialize)]
+struct HeadlineLine {
+    task: String,
+    metric: String,
+    better: &'static str,
+    performance: Number,
+    track_svg: String,
+    chance: String,
+    worst: String,
+    worst_name: String,
+    spread: Number,
+    posix: Number,
+    flips: Number,
+    n: String,
+}
+
+#[derive(Serialize)]
+struct GroupLine {
+    title: String,
+    metric: String,
+    tasks: usize,
+    mean: &'static str,
+    original: Number,
+    perturbed: Number,
+}
+
+#[derive(Serialize)]
+pub(super) struct WeightingBlock {
+    task: String,
+    metric: String,
+    rows: Vec<WeightingRow>,
+}
+
+#[derive(Serialize)]
+struct WeightingRow {
+    prompt: String,
+    response: String,
+    name: &'static str,
+    checkpoint: String,
+    performance: Number,
+    spread: Number,
+    posix: Number,
+    flips: Number,
+}
+
+/// Titles of all tasks, by first appearance.
+pub(super) fn task_titles(analysis: &Analysis) -> Vec<String> {
+    let mut seen = std::collections::BTreeSet::new();
+    let tasks = analysis.checkpoints.iter().flat_map(|checkpoint| &checkpoint.tasks);
+    tasks.filter(|task| seen.insert(task.task.as_str())).map(|task| task.title.clone()).collect()
+}
+
+/// One block a checkpoint.
+pub(super) fn headline_blocks(analysis: &Analysis) -> Vec<HeadlineBlock> {
+    let rows = headline(analysis);
+    let blocks = analysis.checkpoints.iter();
+    blocks
+        .map(|checkpoint| HeadlineBlock {
+            checkpoint: checkpoint.id.clone(),
+            weighting: weighting_text(checkpoint),
+            rows: rows
+                .iter()
+                .filter(|row| row.checkpoint.id == checkpoint.id)
+                .map(|row| headline_line(row, &rows))
+                .collect(),
+            groups: checkpoint.groups.iter().map(group_line).collect(),
+        })
+        .collect()
+}
+
+fn headline_line(row: &HeadlineRow<'_>, all: &[HeadlineRow<'_>]) -> HeadlineLine {
+    let (worst, worst_name) =
+        row.worst().map_or_else(|| ("–".to_owned(), String::new()), |(point, name)| (minus(&figure(point)), name));
+    HeadlineLine {
+        task: row.task.title.clone(),
+        metric: row.metric_name(),
+        better: if row.metric.higher_is_better { "higher is better" } else { "lower is better" },
+        performance: Number::of(&row.metric.original),
+        track_svg: small_track(row, all),
+        chance: row.task.chance.map(figure).unwrap_or_default(),
+        worst,
+        worst_name,
+        spread: Number::optional(row.spread()),
+        posix: Number::of(&row.task.posix.index),
+        flips: Number::optional(row.flip_rate()),
+        n: count(row.metric.original.estimate().map_or(0, |estimate| estimate.n)),
+    }
+}
+
+/// The performance as a mark on the scale of its metric: 0 to 1 for shares, all checkpoints' range for others.
+fn small_track(row: &HeadlineRow<'_>, all: &[HeadlineRow<'_>]) -> String {
+    let estimate = row.metric.original.estimate();
+    let scale = if row.metric.higher_is_better {
+        Scale::over([0.0, 1.0].into_iter().chain(estimate.map(|estimate| estimate.point)))
+    } else {
+        let same =
+            all.iter().filter(|other| other.task.task == row.task.task && other.metric.metric == row.metric.metric);
+        let ends = same.filter_map(|other| other.metric.original.estimate()).flat_map(|estimate| {
+            let interval = estimate.interval;
+            [estimate.point, interval.map_or(estimate.point, |i| i.low), interval.map_or(estimate.point, |i| i.high)]
+        });
+        Scale::over(ends)
+    };
+    let Some(scale) = scale else {
+        return String::new();
+    };
+    let lane = Lane { number: 0, estimate: estimate.copied(), reference: None };
+    scale.track(&[lane], row.task.chance, &spoken(estimate))
+}
+
+fn group_line(group: &GroupAnalysis) -> GroupLine {
+    GroupLine {
+        title: group.title.clone(),
+        metric: format!("{} ({})", group.metric, group.filter),
+        tasks: group.tasks.len(),
+        mean: if group.weight_by_size { "weighted by size" } else { "mean of tasks" },
+        original: Number::of(&group.original),
+        perturbed: Number::of(&group.perturbed),
+    }
+}
+
+/// One block a task, one row a checkpoint with a known weighting; empty where there are fewer than two.
+pub(super) fn weighting_blocks(analysis: &Analysis) -> Vec<WeightingBlock> {
+    if !compares_weightings(analysis) {
+        return Vec::new();
+    }
+    let mut blocks: Vec<(&str, WeightingBlock)> = Vec::new();
+    let all = headline(analysis);
+    for checkpoint in by_weighting(analysis) {
+        for row in all.iter().filter(|row| row.checkpoint.id == checkpoint.id) {
+            let Some(line) = weighting_row(row) else {
+                continue;
+            };
+            if let Some((_, block)) = blocks.iter_mut().find(|(task, _)| *task == row.task.task) {
+                block.rows.push(line);
+            } else {
+                let (task, metric) = (row.task.title.clone(), row.metric_name());
+                blocks.push((&row.task.task, WeightingBlock { task, metric, rows: vec![line] }));
+            }
+        }
+    }
+    blocks.into_iter().map(|(_, block)| block).collect()
+}
+
+fn weighting_row(row: &HeadlineRow<'_>) -> Option<WeightingRow> {
+    let weighting = row.checkpoint.checkpoint.weighting?;
+    Some(WeightingRow {
+        prompt: weighting.prompt().to_string(),
+        response: weighting.response().to_string(),
+        name: weighting.name().unwrap_or_default(),
+        checkpoint: row.checkpoint.id.clone(),
+        performance: Number::of(&row.metric.original),
+        spread: Number::optional(row.spread()),
+        posix: Number::of(&row.task.posix.index),
+        flips: Number::optional(row.flip_rate()),
+    })
+}

@@ -1,0 +1,59 @@
+//! Wilson's score interval for a proportion.
+
+use crate::estimate::{Interval, IntervalMethod};
+
+use super::quantile::normal_quantile;
+
+/// Wilson's score interval for `successes` out of `n` independent trials.
+///
+/// With `p = successes / n` and `z` the two-sided normal quantile, the ends are
+/// `(p + z²/2n ± z sqrt(p(1-p)/n + z²/4n²)) / (1 + z²/n)`. They lie in [0, 1] and have positive width even for 0 or
+/// `n` successes. `None` for `n = 0`, more successes than trials, or a level outside (0, 1).
+///
+/// Source: Wilson 1927; recommended for small evaluations by Bowyer et al., arXiv 2503.01747.
+pub fn wilson_interval(successes: usize, n: usize, level: f64) -> Option<Interval> {
+    if n == 0 || successes > n || level.is_nan() || level <= 0.0 || level >= 1.0 {
+        return None;
+    }
+    let z = normal_quantile(f64::midpoint(1.0, level))?;
+    let trials = n as f64;
+    let p = successes as f64 / trials;
+    let z2 = z * z;
+    let scale = 1.0 + z2 / trials;
+    let centre = (p + z2 / (2.0 * trials)) / scale;
+    let half = z * (p * (1.0 - p) / trials + z2 / (4.0 * trials * trials)).sqrt() / scale;
+    // The formula gives exactly 0 and 1 there; rounding need not.
+    let low = if successes == 0 { 0.0 } else { (centre - half).max(0.0) };
+    let high = if successes == n { 1.0 } else { (centre + half).min(1.0) };
+    Some(Interval { low, high, level, method: IntervalMethod::Wilson })
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    /// Python: the proportions whose score test `(p - q) / sqrt(q(1-q)/n)` is exactly ±z, found by bisection.
+    #[test]
+    fn the_interval_inverts_the_score_test() {
+        for (successes, n, low, high) in [
+            (0, 10, 0.0, 0.277_532_799_9),
+            (10, 10, 0.722_467_200_1, 1.0),
+            (1, 1, 0.206_549_314_4, 1.0),
+            (5, 10, 0.236_593_090_5, 0.763_406_909_5),
+            (81, 263, 0.255_288_519_9, 0.366_209_577_0),
+        ] {
+            let interval = wilson_interval(successes, n, 0.95).unwrap();
+            assert!((interval.low - low).abs() < 1e-9, "{successes}/{n}: {}", interval.low);
+            assert!((interval.high - high).abs() < 1e-9, "{successes}/{n}: {}", interval.high);
+        }
+    }
+
+    #[test]
+    fn impossible_counts_and_levels_have_no_interval() {
+        assert_eq!(wilson_interval(0, 0, 0.95), None);
+        assert_eq!(wilson_interval(3, 2, 0.95), None);
+        assert_eq!(wilson_interval(1, 2, 1.0), None);
+        assert_eq!(wilson_interval(1, 2, f64::NAN), None);
+    }
+}

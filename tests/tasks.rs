@@ -1,0 +1,489 @@
+//! Task files, documents and prompts: against the published protocols, real data and hostile input.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use tempfile::TempDir;
+use wit_eval::data::{Catalog, CatalogError, DataError, InstanceOptions, Kind, Limit, instances};
+use wit_eval::instance::{Expectation, Instance, Presentation};
+use wit_eval::request::Prompt;
+use wit_eval::task::{FilterStep, Member, Metric, OutputType};
+
+/// The folder of real benchmark data, or `None` with a note.
+fn real_data() -> Option<PathBuf> {
+    let fixtures = std::env::var("WIT_EVAL_FIXTURES")
+        .unwrap_or_else(|_| concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/fixtures").to_owned());
+    let data = Path::new(&fixtures).join("../data");
+    if data.join("mmlu/test").is_dir() {
+        return Some(data);
+    }
+    eprintln!("skipped: no benchmark data at {}", data.display());
+    None
+}
+
+fn shipped() -> Catalog {
+    Catalog::load(&[]).unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn make(catalog: &Catalog, task: &str, options: &InstanceOptions<'_>) -> Vec<Instance> {
+    instances(catalog.task(task).unwrap(), options).unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn text(instance: &Instance) -> String {
+    match instance.prompt.present(Presentation::Text) {
+        Prompt::Text(text) => text,
+        Prompt::Chat { .. } => panic!("a text was asked"),
+    }
+}
+
+/// A folder with these files.
+fn folder(files: &[(&str, &str)]) -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for (path, text) in files {
+        let path = folder.path().join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+    folder
+}
+
+fn load(files: &[(&str, &str)]) -> Result<(Catalog, TempDir), CatalogError> {
+    let folder = folder(files);
+    Catalog::load(&[folder.path().to_path_buf()]).map(|catalog| (catalog, folder))
+}
+
+fn refusal(files: &[(&str, &str)]) -> String {
+    load(files).map(|_| ()).unwrap_err().to_string()
+}
+
+/// The smallest generation task, with further keys.
+fn task_file(more: &str) -> String {
+    format!(
+        "task: t\noutput_type: generate_until\ndataset_path: json\ndataset_kwargs: {{data_files: {{test: d.jsonl}}}}\n\
+         test_split: test\ndoc_to_text: \"{{{{q}}}}\"\ndoc_to_target: a\n{more}"
+    )
+}
+
+const DOCS: &str = "{\"q\": \"one?\", \"a\": \"1\"}\n{\"q\": \"two?\", \"a\": \"2\"}\n{\"q\": \"three?\", \"a\": \"3\"}\n";
+
+#[test]
+fn an_mmlu_prompt_is_that_of_the_protocol_with_and_without_examples() {
+    let csv = "\"  What is 2+2? \",3,4,5,6,B\nLast?,w,x,y,z,D\n";
+    let dev: String = (0..5).map(|i| format!("Dev {i}?,a{i},b{i},c{i},d{i},C\n")).collect();
+    let data = folder(&[("test/abstract_algebra_test.csv", csv), ("dev/abstract_algebra_dev.csv", &dev)]);
+    let catalog = shipped();
+    let options = InstanceOptions { data_dir: Some(data.path()), ..InstanceOptions::default() };
+    let zero = make(&catalog, "mmlu_abstract_algebra", &options);
+    let head = "The following are multiple choice questions (with answers) about abstract algebra.\n\n";
+    let question = "What is 2+2?\nA. 3\nB. 4\nC. 5\nD. 6\nAnswer:";
+    assert_eq!(text(&zero[0]), format!("{head}{question}"));
+    assert_eq!(zero[0].prompt.target_delimiter, " ");
+    assert_eq!(zero[0].id, "mmlu_abstract_algebra/0");
+    let letters = ["A", "B", "C", "D"].map(str::to_owned).to_vec();
+    assert_eq!(zero[0].expectation, Expectation::Choice { choices: letters, gold: vec![1] });
+
+    let five = make(&catalog, "mmlu_abstract_algebra", &InstanceOptions { num_fewshot: Some(5), ..options.clone() });
+    let shots: String =
+        (0..5).map(|i| format!("Dev {i}?\nA. a{i}\nB. b{i}\nC. c{i}\nD. d{i}\nAnswer: C\n\n")).collect();
+    assert_eq!(text(&five[0]), format!("{head}{shots}{question}"));
+
+    let flexible = make(&catalog, "mmlu_flexible_abstract_algebra", &options);
+    assert_eq!(text(&flexible[0]), format!("{head}{question}"));
+    let choices = ["3", "4", "5", "6"].map(str::to_owned).to_vec();
+    assert_eq!(flexible[0].expectation, Expectation::Text { targets: vec!["B".into()], choices });
+}
+
+#[test]
+fn with_a_chat_template_choices_follow_without_a_space_and_examples_keep_theirs() {
+    let dev = "Dev?,a,b,c,d,C\n";
+    let data = folder(&[("mmlu/test/anatomy_test.csv", "Q?,w,x,y,z,D\n"), ("mmlu/dev/anatomy_dev.csv", dev)]);
+    let catalog = shipped();
+    let options = InstanceOptions { data_dir: Some(data.path()), num_fewshot: Some(1), ..InstanceOptions::default() };
+    let with = |presentation| {
+        let made = make(&catalog, "mmlu_anatomy", &InstanceOptions { presentation, ..options.clone() });
+        (made[0].prompt.target_delimiter.clone(), made[0].prompt.present(presentation))
+    };
+    let (delimiter, Prompt::Chat { messages, .. }) = with(Presentation::Chat) else { panic!("a chat was asked") };
+    assert_eq!(delimiter, "");
+    assert!(messages[1].content.starts_with("Dev?\nA. a\nB. b\nC. c\nD. d\nAnswer: C\n\nQ?"), "{}", messages[1].content);
+    let (_, Prompt::Chat { messages, .. }) = with(Presentation::ChatMultiturn) else { panic!("a chat was asked") };
+    assert_eq!(messages[2].content, "C");
+}
+
+#[test]
+fn a_bbh_prompt_is_that_of_the_protocol_with_and_without_chain_of_thought() {
+    let json = r#"{"canary": "c", "examples": [{"input": "not True is", "target": "False"}]}"#;
+    let shot = |n: usize| format!("Q: ex {n}\nA: Let's think step by step.\nBecause {n}. So the answer is {n}.");
+    let cot = format!("CANARY\n-----\nDescribed.\n\n{}\n\n{}\n\n{}", shot(1), shot(2), shot(3));
+    let data = folder(&[("bbh/boolean_expressions.json", json), ("cot-prompts/boolean_expressions.txt", &cot)]);
+    let catalog = shipped();
+    let options = InstanceOptions { data_dir: Some(data.path()), ..InstanceOptions::default() };
+    let zero = make(&catalog, "bbh_zeroshot_boolean_expressions", &options);
+    let head = "Evaluate the result of a random Boolean expression.\n\n";
+    assert_eq!(text(&zero[0]), format!("{head}Q: not True is\nA:"));
+    let three = make(&catalog, "bbh_cot_fewshot_boolean_expressions", &options);
+    let shots: String = (1..4).map(|n| shot(n) + "\n\n").collect();
+    assert_eq!(text(&three[0]), format!("{head}{shots}Q: not True is\nA: Let's think step by step.\n"));
+    let OutputType::GenerateUntil(decoding) = &catalog.task("bbh_cot_fewshot_boolean_expressions").unwrap().task.output
+    else {
+        panic!("generation was expected")
+    };
+    assert_eq!((decoding.max_new_tokens, decoding.stop.as_slice()), (1024, &["</s>", "Q", "\n\n"].map(String::from)[..]));
+}
+
+#[test]
+fn the_real_mmlu_has_57_subjects_and_14042_questions() {
+    let Some(data) = real_data() else { return };
+    let catalog = shipped();
+    let selection = catalog.select("mmlu").unwrap();
+    assert_eq!(selection.tasks.len(), 57);
+    let groups: Vec<&str> = selection.groups.iter().map(|group| group.name.as_str()).collect();
+    assert_eq!(groups, ["mmlu", "mmlu_stem", "mmlu_humanities", "mmlu_social_sciences", "mmlu_other"]);
+    let options = InstanceOptions { data_dir: Some(&data), num_fewshot: Some(5), ..InstanceOptions::default() };
+    let all: Vec<Instance> =
+        selection.tasks.iter().flat_map(|source| instances(source, &options).unwrap_or_else(|e| panic!("{e}"))).collect();
+    assert_eq!(all.len(), 14_042);
+    assert!(all.iter().all(|instance| instance.prompt.shots.len() == 5));
+    let flexible = catalog.select("mmlu_flexible").unwrap();
+    let options = InstanceOptions { num_fewshot: None, ..options };
+    let n: usize = flexible.tasks.iter().map(|source| instances(source, &options).unwrap().len()).sum();
+    assert_eq!(n, 14_042);
+}
+
+#[test]
+fn the_real_bbh_has_27_tasks_and_6511_problems_in_both_styles() {
+    let Some(data) = real_data() else { return };
+    let catalog = shipped();
+    let options = InstanceOptions { data_dir: Some(&data), ..InstanceOptions::default() };
+    for (group, shots) in [("bbh", 0), ("bbh_cot_fewshot", 3)] {
+        let selection = catalog.select(group).unwrap();
+        assert_eq!(selection.tasks.len(), 27);
+        let made = selection.tasks.iter().map(|source| instances(source, &options).unwrap_or_else(|e| panic!("{e}")));
+        let all: Vec<Instance> = made.flatten().collect();
+        assert_eq!(all.len(), 6_511);
+        assert!(all.iter().all(|instance| instance.prompt.shots.len() == shots));
+    }
+}
+
+/// The descriptions in the task files are those of the benchmark's own prompt files, and the examples are all of theirs.
+#[test]
+fn a_chain_of_thought_prompt_rebuilds_the_benchmarks_own_file() {
+    let Some(data) = real_data() else { return };
+    let catalog = shipped();
+    let options = InstanceOptions { data_dir: Some(&data), limit: Some(Limit::Count(1)), ..InstanceOptions::default() };
+    for source in &catalog.select("bbh_cot_fewshot").unwrap().tasks {
+        let instance = &instances(source, &options).unwrap()[0];
+        let name = source.task.name.trim_start_matches("bbh_cot_fewshot_");
+        let file = fs::read_to_string(data.join(format!("bbh/cot-prompts/{name}.txt"))).unwrap();
+        let own = file.split_once("-----\n").unwrap().1.trim_end();
+        // One file goes on after the cue without a line break; lm-evaluation-harness puts one everywhere.
+        let own = own.replace("step by step. ", "step by step.\n");
+        let prompt = text(instance);
+        let rebuilt = prompt.strip_suffix(&instance.prompt.query).unwrap().trim_end();
+        assert_eq!(rebuilt, own, "{name}");
+    }
+}
+
+#[test]
+fn options_of_bbh_problems_are_read_and_their_letters_match_the_answers() {
+    let Some(data) = real_data() else { return };
+    let catalog = shipped();
+    let options = InstanceOptions { data_dir: Some(&data), ..InstanceOptions::default() };
+    let mut beyond = 0;
+    for instance in catalog.select("bbh").unwrap().tasks.iter().flat_map(|source| instances(source, &options).unwrap()) {
+        let Expectation::Text { targets, choices } = &instance.expectation else { panic!("generation was expected") };
+        let letter = targets[0].strip_prefix('(').and_then(|rest| rest.strip_suffix(')'));
+        if let (Some(letter), false) = (letter.and_then(|letter| letter.bytes().next()), choices.is_empty()) {
+            beyond += usize::from(usize::from(letter - b'A') >= choices.len());
+        }
+    }
+    assert_eq!(beyond, 0);
+}
+
+/// Positions printed by `CPython` 3.11.7: one `random.Random(1234)`, `sample(range(6), 3)` for each of three documents
+/// (two examples and one spare, as examples come from the evaluated split).
+#[test]
+fn few_shot_examples_are_drawn_as_by_pythons_random_and_never_the_question_itself() {
+    let docs: String = (0..6).map(|i| format!("{{\"q\": \"q{i}\", \"a\": \"{i}\"}}\n")).collect();
+    let (catalog, _folder) = load(&[("t.yaml", &task_file("num_fewshot: 2\n")), ("d.jsonl", &docs)]).unwrap();
+    let options = InstanceOptions { limit: Some(Limit::Fraction(0.5)), ..InstanceOptions::default() };
+    let made = make(&catalog, "t", &options);
+    let shots: Vec<Vec<&str>> =
+        made.iter().map(|i| i.prompt.shots.iter().map(|shot| shot.query.as_str()).collect()).collect();
+    assert_eq!(shots, PYTHON_SHOTS.map(|pair| pair.to_vec()));
+    let other = make(&catalog, "t", &InstanceOptions { fewshot_seed: 1, ..options.clone() });
+    assert_ne!(made, other);
+}
+
+const PYTHON_SHOTS: [[&str; 2]; 3] = [["q3", "q4"], ["q0", "q4"], ["q5", "q0"]];
+
+#[test]
+fn limits_and_chosen_documents_keep_their_positions() {
+    let (catalog, _folder) = load(&[("t.yaml", &task_file("")), ("d.jsonl", DOCS)]).unwrap();
+    let ids = |options: InstanceOptions<'_>| {
+        make(&catalog, "t", &options).into_iter().map(|instance| instance.id).collect::<Vec<_>>()
+    };
+    let base = InstanceOptions::default();
+    assert_eq!(ids(InstanceOptions { limit: "0.4".parse().ok(), ..base.clone() }), ["t/0", "t/1"]);
+    assert_eq!(ids(InstanceOptions { limit: "1".parse().ok(), ..base.clone() }), ["t/0"]);
+    assert_eq!(ids(InstanceOptions { samples: Some(vec![2, 0, 2]), ..base.clone() }), ["t/0", "t/2"]);
+    let beyond = InstanceOptions { samples: Some(vec![3]), ..base };
+    let error = instances(catalog.task("t").unwrap(), &beyond).unwrap_err().to_string();
+    assert!(error.contains("no document 3"), "{error}");
+    for text in ["0", "1.5", "-1", "nan", "inf", ""] {
+        assert!(text.parse::<Limit>().is_err(), "{text}");
+    }
+}
+
+#[test]
+fn the_default_run_needs_no_data_and_asks_in_all_four_ways() {
+    let catalog = shipped();
+    let selection = catalog.select("wit_default").unwrap();
+    let mut sizes = BTreeMap::new();
+    for source in &selection.tasks {
+        assert!(source.needed_files().is_empty(), "{}", source.task.name);
+        let made = instances(source, &InstanceOptions::default()).unwrap_or_else(|error| panic!("{error}"));
+        let prompts: std::collections::BTreeSet<String> = made.iter().map(text).collect();
+        assert_eq!(prompts.len(), made.len(), "{} asks something twice", source.task.name);
+        for instance in &made {
+            let prompt = text(instance);
+            assert!(instance.prompt.protected.iter().all(|part| prompt.contains(part)), "{}", instance.id);
+        }
+        sizes.insert(source.task.output.as_str(), made.len());
+    }
+    let expected = [("generate_until", 48), ("loglikelihood", 48), ("loglikelihood_rolling", 40), ("multiple_choice", 48)];
+    assert_eq!(sizes, BTreeMap::from(expected));
+}
+
+#[test]
+fn every_option_of_the_shipped_choice_task_is_right_equally_often() {
+    let made = make(&shipped(), "wit_choice", &InstanceOptions { num_fewshot: Some(5), ..InstanceOptions::default() });
+    let mut right = [0; 4];
+    for instance in &made {
+        let Expectation::Choice { gold, .. } = &instance.expectation else { panic!("choices were expected") };
+        right[gold[0]] += 1;
+        assert_eq!(instance.prompt.shots.len(), 5);
+    }
+    assert_eq!(right, [12; 4]);
+}
+
+#[test]
+fn a_last_word_carries_its_own_space_and_a_passage_is_the_whole_prompt() {
+    let catalog = shipped();
+    let cloze = make(&catalog, "wit_cloze", &InstanceOptions::default());
+    assert_eq!(text(&cloze[1]), "He opened the door with his");
+    assert_eq!(cloze[1].prompt.target_delimiter, "");
+    assert_eq!(cloze[1].expectation, Expectation::Continuation { text: " key".into() });
+    let prose = make(&catalog, "wit_prose", &InstanceOptions::default());
+    assert!(text(&prose[0]).starts_with("The ferry left before the sun was up."));
+    assert_eq!(prose[0].expectation, Expectation::Document);
+}
+
+/// A flat listing of every shipped file: nothing is named like another, nothing is left out of its group.
+#[test]
+fn every_shipped_task_loads_without_remarks_and_belongs_to_a_group() {
+    let catalog = shipped();
+    assert_eq!(catalog.notes(), &[]);
+    let selection = catalog.select("wit_default,mmlu,mmlu_flexible,bbh,bbh_cot_fewshot").unwrap();
+    assert_eq!(selection.tasks.len(), catalog.tasks().count());
+    let summaries = catalog.summaries();
+    let of = |name: &str| summaries.iter().find(|summary| summary.name == name).unwrap();
+    assert_eq!((of("mmlu").kind, of("mmlu").tasks), (Kind::Group, 57));
+    assert_eq!(of("mmlu_anatomy").needs, ["mmlu/test/anatomy_test.csv"]);
+    assert_eq!(of("wit_choice").metrics, [Metric::Acc]);
+    assert!(summaries.iter().all(|summary| summary.kind == Kind::Tag || !summary.description.is_empty()));
+}
+
+#[test]
+fn missing_data_are_an_error_that_names_the_places_and_the_flag() {
+    let catalog = shipped();
+    let source = catalog.task("mmlu_anatomy").unwrap();
+    let without = instances(source, &InstanceOptions::default()).unwrap_err().to_string();
+    for part in ["--data DIR", "mmlu/test/anatomy_test.csv", "\n  test/anatomy_test.csv"] {
+        assert!(without.contains(part), "{without}");
+    }
+    let empty = folder(&[]);
+    let with = instances(source, &InstanceOptions { data_dir: Some(empty.path()), ..InstanceOptions::default() });
+    let with = with.unwrap_err().to_string();
+    assert!(with.contains(&empty.path().display().to_string()) && with.contains("--data DIR"), "{with}");
+}
+
+#[test]
+fn names_wildcards_tags_and_nested_groups_select_each_task_once_and_in_order() {
+    let catalog = shipped();
+    let names = |asked: &str| {
+        catalog.select(asked).map(|s| s.tasks.into_iter().map(|source| source.task.name).collect::<Vec<_>>())
+    };
+    assert_eq!(names("wit_prose, wit_c*,wit_choice").unwrap(), ["wit_prose", "wit_choice", "wit_cloze"]);
+    assert_eq!(names("wit").unwrap().len(), 4);
+    assert_eq!(names("bbh_zeroshot*").unwrap().len(), 27);
+    let error = names("mmlu_anatomi").unwrap_err().to_string();
+    assert!(error.contains("did you mean mmlu_anatomy"), "{error}");
+    assert_eq!(names(" , "), Err(CatalogError::NothingSelected));
+}
+
+#[test]
+fn a_folder_wins_over_what_ships_and_two_definitions_in_folders_are_refused() {
+    let own = task_file("").replace("task: t", "task: wit_choice");
+    let (catalog, folder) = load(&[("a.yaml", &own), ("d.jsonl", DOCS)]).unwrap();
+    assert_eq!(make(&catalog, "wit_choice", &InstanceOptions::default()).len(), 3);
+    assert!(catalog.task("wit_choice").unwrap().file.starts_with(&folder.path().canonicalize().unwrap().display().to_string()));
+    let twice = refusal(&[("a.yaml", &own), ("b/c.yaml", &own)]);
+    assert!(twice.contains("a.yaml") && twice.contains("c.yaml") && twice.contains("defined twice"), "{twice}");
+}
+
+#[test]
+fn includes_are_merged_with_the_including_file_on_top() {
+    let template = task_file("description: base\n").replace("task: t\n", "");
+    let files = [
+        ("x/t.yaml", "include: ../base_yaml\ntask: t\ndescription: own\n"),
+        ("base_yaml", template.as_str()),
+        ("x/d.jsonl", DOCS),
+    ];
+    let (catalog, _folder) = load(&files).unwrap();
+    let made = make(&catalog, "t", &InstanceOptions::default());
+    assert_eq!(text(&made[0]), "ownone?");
+}
+
+#[test]
+fn groups_may_hold_tags_other_groups_and_tasks_written_in_place() {
+    let group = "group: g\ntask:\n  - inner\n  - mytag\n  - task: t\n    num_fewshot: 1\n  - group: g2\n    task: [t]\n\
+                 aggregate_metric_list:\n  - metric: exact_match\n    weight_by_size: false\n";
+    let files = [
+        ("g.yaml", group),
+        ("h.yaml", "group: inner\ntask: [t]\n"),
+        ("t.yaml", &task_file("tag: mytag\n")),
+        ("d.jsonl", DOCS),
+    ];
+    let (catalog, _folder) = load(&files).unwrap();
+    let task = |name: &str| Member::Task(name.to_owned());
+    let group = |name: &str| Member::Group(name.to_owned());
+    let found = catalog.group("g").unwrap();
+    assert_eq!(found.members, [group("inner"), task("t"), task("g::t"), group("g2")]);
+    assert!(!found.aggregates[0].weight_by_size);
+    assert_eq!(catalog.task("g::t").unwrap().task.num_fewshot, 1);
+    assert_eq!(catalog.task("t").unwrap().task.num_fewshot, 0);
+    assert_eq!(catalog.select("g").unwrap().tasks.len(), 2);
+}
+
+#[test]
+fn stock_task_files_of_the_format_are_understood() {
+    // The spellings that stock files use: quoted keys, folded scalars, keyword arguments of filters, ignored keys.
+    let file = "\"task\": s\ndataset_path: lukaemon/bbh\n\"dataset_name\": snarks\ntest_split: test\noutput_type: generate_until\n\
+                description: 'Folded.\n\n\n  '\ndoc_to_text: 'Q: {{input}}\n\n  A:'\ndoc_to_target: '{{target}}'\n\
+                fewshot_config:\n  sampler: first_n\n  samples:\n  - input: a\n    target: b\nshould_decontaminate: true\n\
+                filter_list:\n- name: x\n  filter:\n  - function: regex\n    kwargs: {regex_pattern: '(a)', group_select: -1}\n\
+                generation_kwargs: {until: ['</s>'], do_sample: false, temperature: 0.0}\nmetadata: {version: 2, anything: [1]}\n";
+    let (catalog, _folder) = load(&[("s.yaml", file)]).unwrap();
+    let source = catalog.task("s").unwrap();
+    assert_eq!(source.task.version, "2");
+    assert!(matches!(&source.task.filters[0].steps[0], FilterStep::Regex(regex) if regex.group_select == -1));
+    assert_eq!(catalog.notes().len(), 1);
+    let data = folder(&[("snarks.json", r#"{"examples": [{"input": "i", "target": "t"}]}"#)]);
+    let options = InstanceOptions { data_dir: Some(data.path()), num_fewshot: Some(1), ..InstanceOptions::default() };
+    assert_eq!(text(&make(&catalog, "s", &options)[0]), "Folded.\n\nQ: a\nA: b\n\nQ: i\nA:");
+}
+
+#[test]
+fn defaults_are_those_of_the_format() {
+    let multiple = "task: m\ndataset_path: json\ndataset_kwargs: {data_files: {test: d.jsonl}}\ntest_split: test\n\
+                    output_type: multiple_choice\ndoc_to_text: q\ndoc_to_target: a\ndoc_to_choice: ['1', '2', '3']\n";
+    let (catalog, _folder) = load(&[("t.yaml", &task_file("")), ("m.yaml", multiple), ("d.jsonl", DOCS)]).unwrap();
+    let OutputType::GenerateUntil(decoding) = &catalog.task("t").unwrap().task.output else { panic!("generation") };
+    assert_eq!((decoding.max_new_tokens, decoding.stop.as_slice()), (256, &["\n\n".to_owned()][..]));
+    let metrics: Vec<Metric> = catalog.task("m").unwrap().task.metrics.iter().map(|spec| spec.metric).collect();
+    assert_eq!(metrics, [Metric::Acc, Metric::AccNorm]);
+    assert_eq!(catalog.task("m").unwrap().task.filters[0].name, "none");
+    // A text column is looked up among the choices.
+    let made = make(&catalog, "m", &InstanceOptions::default());
+    assert!(matches!(&made[2].expectation, Expectation::Choice { gold, .. } if gold == &[2]));
+}
+
+#[test]
+fn what_is_not_supported_is_refused_by_name_with_file_and_line() {
+    for (more, parts) in [
+        ("process_docs: !function utils.process\n", &["t.yaml:8", "process_docs", "utils.process"][..]),
+        ("metric_list:\n  - metric: !function m.f1\n", &["t.yaml:9", "m.f1"]),
+        ("metric_list:\n  - metric: rouge\n", &["t.yaml:8", "rouge", "exact_match"]),
+        ("metric_list:\n  - metric: acc\n", &["t.yaml:8", "does not fit"]),
+        ("metric_list:\n  - metric: exact_match\n    ignore_cas: true\n", &["t.yaml:10", "ignore_cas", "did you mean ignore_case"]),
+        ("doc_to_texts: x\n", &["t.yaml:8", "doc_to_texts", "did you mean doc_to_text"]),
+        ("filter_list:\n  - name: f\n    filter:\n      - function: regexp\n", &["t.yaml:8", "regexp", "did you mean regex"]),
+        ("filter_list:\n  - name: f\n    filter:\n      - function: regex\n        regex_pattern: '(('\n", &["t.yaml:8", "(("]),
+        ("repeats: 4\n", &["t.yaml:8", "repeats"]),
+        ("num_fewshot: two\n", &["t.yaml:8", "num_fewshot"]),
+        ("description: '{{ open'\n", &["t.yaml:8", "description"]),
+        ("unsafe_code: true\n", &["t.yaml:8", "unsafe_code"]),
+        ("group: g\n", &["t.yaml:8", "tag"]),
+        ("description: !secret x\n", &["t.yaml:8", "!secret"]),
+        ("include: ../../outside.yaml\n", &["t.yaml:8", "outside.yaml", "--include_path"]),
+        ("include: /etc/passwd\n", &["t.yaml:8", "/etc/passwd"]),
+        ("dataset_kwargs: {data_files: {test: ../../x}}\n", &["t.yaml"]),
+    ] {
+        let error = refusal(&[("t.yaml", &task_file(more))]);
+        assert!(parts.iter().all(|part| error.contains(part)), "{more} -> {error}");
+    }
+    let outside = task_file("").replace("d.jsonl", "../d.jsonl");
+    assert!(refusal(&[("t.yaml", &outside)]).contains("inside the folder"));
+    let remote = task_file("").replace("d.jsonl", "\"https://example.org/d.jsonl\"");
+    assert!(refusal(&[("t.yaml", &remote)]).contains("inside the folder"));
+}
+
+#[test]
+fn a_line_break_that_is_none_is_remarked() {
+    let text = task_file("description: 'one\\n'\n");
+    let (catalog, _folder) = load(&[("t.yaml", &text)]).unwrap();
+    assert_eq!((catalog.notes().len(), catalog.notes()[0].line), (1, 8));
+}
+
+#[test]
+fn hostile_files_are_refused_and_end() {
+    let cycle = refusal(&[("a.yaml", "include: b.yaml\ntask: a\n"), ("b.yaml", "include: a.yaml\n")]);
+    assert!(cycle.contains("circle") && cycle.contains("b.yaml"), "{cycle}");
+    let groups = refusal(&[("a.yaml", "group: a\ntask: [b]\n"), ("b.yaml", "group: b\ntask: [a]\n")]);
+    assert!(groups.contains("holds itself"), "{groups}");
+    let mut laughs = "a: &a [x,x,x,x,x,x,x,x,x]\n".to_owned();
+    for (name, of) in ('b'..='i').zip('a'..) {
+        let many = vec![format!("*{of}"); 9].join(",");
+        laughs += &format!("{name}: &{name} [{many}]\n");
+    }
+    let deep = format!("task: {}", "[".repeat(100_000));
+    let unknown_member = "group: g\ntask: [wit_choise]\n";
+    let dashes = "- ".repeat(100_000);
+    for hostile in [laughs.as_str(), &deep, &dashes, "task: [", "\u{0}", "- a\n- b\n", "task: a\ntask: b\n", "task: ../x\n", unknown_member] {
+        let error = refusal(&[("h.yaml", hostile)]);
+        assert!(!error.is_empty() && error.len() < 4_000, "{error}");
+    }
+    assert!(refusal(&[("h.yaml", unknown_member)]).contains("did you mean wit_choice"));
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("x.yaml"), [0xff, 0xfe, 0x00]).unwrap();
+    assert!(Catalog::load(&[folder.path().to_path_buf()]).is_err());
+    assert!(Catalog::load(&[folder.path().join("missing")]).is_err());
+}
+
+#[test]
+fn a_document_that_does_not_fit_is_named_with_its_position_and_the_key() {
+    let docs = "{\"q\": \"one?\", \"a\": \"1\"}\n{\"a\": \"2\"}\n";
+    let (catalog, _folder) = load(&[("t.yaml", &task_file("")), ("d.jsonl", docs)]).unwrap();
+    let error = instances(catalog.task("t").unwrap(), &InstanceOptions::default()).unwrap_err();
+    assert!(matches!(&error, DataError::Document { doc: 1, key: "doc_to_text", .. }), "{error}");
+    let (catalog, _folder) = load(&[("t.yaml", &task_file("")), ("d.jsonl", "{\"q\": 1}\nbroken\n")]).unwrap();
+    let error = instances(catalog.task("t").unwrap(), &InstanceOptions::default()).unwrap_err().to_string();
+    assert!(error.contains("d.jsonl") && error.contains("row 2"), "{error}");
+    let (catalog, _folder) = load(&[("t.yaml", &task_file("")), ("d.jsonl", DOCS)]).unwrap();
+    let options = InstanceOptions { num_fewshot: Some(3), ..InstanceOptions::default() };
+    let error = instances(catalog.task("t").unwrap(), &options).unwrap_err().to_string();
+    assert!(error.contains("4 examples are needed and there are 3"), "{error}");
+}
+
+#[test]
+fn documents_of_one_cluster_share_it() {
+    let docs = "{\"q\": \"one?\", \"a\": \"1\", \"p\": \"x\"}\n{\"q\": \"two?\", \"a\": \"2\", \"p\": \"x\"}\n";
+    let more = "metadata: {wit_eval: {cluster: p, protect: [a]}}\n";
+    let (catalog, _folder) = load(&[("t.yaml", &task_file(more)), ("d.jsonl", docs)]).unwrap();
+    let made = make(&catalog, "t", &InstanceOptions::default());
+    assert_eq!([&made[0].cluster, &made[1].cluster], ["x", "x"]);
+    assert_eq!(made[1].prompt.protected, ["2"]);
+}
