@@ -10,6 +10,8 @@ pub enum IntervalMethod {
     ClusteredT,
     /// Wilson's score interval (binary credits, one a cluster).
     Wilson,
+    /// Wilson's score interval on the effective number of trials (shares in [0, 1], or several observations a cluster).
+    ClusteredWilson,
     /// Percentile bootstrap over clusters.
     ClusterBootstrap,
 }

@@ -288,7 +288,7 @@ fn shots(
     };
     let named = [&wire.split, &task.fewshot_split, &task.training_split, &task.validation_split];
     let pool = match wire.samples {
-        Some(samples) => ShotPool::Inline(inline_samples(origin, samples)?),
+        Some(inline) => ShotPool::Inline(inline_samples(origin, inline)?),
         None => ShotPool::Split(named.into_iter().flatten().next().map_or(split, String::as_str).to_owned()),
     };
     let mut own = rendering.clone();

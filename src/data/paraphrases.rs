@@ -183,7 +183,11 @@ fn json_lines(path: &Path) -> Result<UserParaphrases, ParaphraseFileError> {
             continue;
         }
         let wire: LineWire = serde_json::from_str(line).map_err(|error| {
-            malformed(path, number, &format!("{error}; a line is {{\"id\": \"<task>/<index>\", \"variants\": [\"...\"]}}"))
+            malformed(
+                path,
+                number,
+                &format!("{error}; a line is {{\"id\": \"<task>/<index>\", \"variants\": [\"...\"]}}"),
+            )
         })?;
         if wire.variants.is_empty() {
             return Err(malformed(path, number, "field `variants` is empty; write at least one wording"));
@@ -257,7 +261,11 @@ fn prosa_rows(path: &Path) -> Result<Vec<(String, String)>, ParaphraseFileError>
     let text = read(path)?;
     if path.extension().is_some_and(|extension| extension == "json") {
         let rows: Vec<AlpacaRow> = serde_json::from_str(&text).map_err(|error| {
-            malformed(path, error.line(), &format!("{error}; a row is {{\"question\": ..., \"others\": {{\"index\": ...}}}}"))
+            malformed(
+                path,
+                error.line(),
+                &format!("{error}; a row is {{\"question\": ..., \"others\": {{\"index\": ...}}}}"),
+            )
         })?;
         return Ok(rows.into_iter().map(|row| (row.others.index, row.question)).collect());
     }
@@ -267,10 +275,15 @@ fn prosa_rows(path: &Path) -> Result<Vec<(String, String)>, ParaphraseFileError>
             continue;
         }
         let row: ArenaRow = serde_json::from_str(line).map_err(|error| {
-            malformed(path, number, &format!("{error}; a row is {{\"question_id\": ..., \"turns\": [{{\"content\": ...}}]}}"))
+            malformed(
+                path,
+                number,
+                &format!("{error}; a row is {{\"question_id\": ..., \"turns\": [{{\"content\": ...}}]}}"),
+            )
         })?;
         let first = row.turns.into_iter().next();
-        let first = first.ok_or_else(|| malformed(path, number, "field `turns` is empty; write the question as its first"))?;
+        let first =
+            first.ok_or_else(|| malformed(path, number, "field `turns` is empty; write the question as its first"))?;
         rows.push((row.question_id, first.content));
     }
     Ok(rows)
@@ -301,7 +314,13 @@ fn multi_prompt(path: &Path, in_folder: bool) -> Result<Option<UserParaphrases>,
         match field(is_default).trim().to_lowercase().as_str() {
             "true" | "1" => defaults.push(field(template).to_owned()),
             "false" | "0" => others.push((line, field(template).to_owned(), field(correct).trim().to_owned())),
-            other => return Err(malformed(path, line, &format!("column `default prompt` is `{other}`; write True or False"))),
+            other => {
+                return Err(malformed(
+                    path,
+                    line,
+                    &format!("column `default prompt` is `{other}`; write True or False"),
+                ));
+            }
         }
     }
     if defaults.is_empty() {

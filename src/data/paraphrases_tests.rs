@@ -63,7 +63,10 @@ fn lines_name_an_instance_by_id_by_task_and_index_or_by_its_text() {
 #[test]
 fn a_wrong_line_is_named_with_its_field() {
     for (text, wanted) in [
-        ("{\"id\": \"t/0\", \"variants\": [\"a\"]}\n{\"id\": \"t/1\", \"variant\": [\"a\"]}\n", ":2: unknown field `variant`"),
+        (
+            "{\"id\": \"t/0\", \"variants\": [\"a\"]}\n{\"id\": \"t/1\", \"variant\": [\"a\"]}\n",
+            ":2: unknown field `variant`",
+        ),
         ("{\"id\": \"t/0\", \"variants\": []}", ":1: field `variants` is empty"),
         ("{\"id\": \"t/0\", \"original\": \"x\", \"variants\": [\"a\"]}", ":1: write exactly one of"),
         ("{\"task\": \"t\", \"variants\": [\"a\"]}", ":1: write exactly one of"),
@@ -76,7 +79,9 @@ fn a_wrong_line_is_named_with_its_field() {
 
 #[test]
 fn a_row_with_other_placeholders_is_left_out_with_its_place() {
-    let user = load_one("mine.jsonl", "{\"original\": \"Sort {words}.\", \"variants\": [\"Sort.\", \"Order {words}.\"]}").unwrap();
+    let user =
+        load_one("mine.jsonl", "{\"original\": \"Sort {words}.\", \"variants\": [\"Sort.\", \"Order {words}.\"]}")
+            .unwrap();
     assert_eq!(user.len(), 1);
     assert!(user.refused()[0].place.ends_with("mine.jsonl:1: variants[0]"), "{:?}", user.refused());
     assert!(user.refused()[0].reason.contains("[words]"));
@@ -84,7 +89,8 @@ fn a_row_with_other_placeholders_is_left_out_with_its_place() {
 
 #[test]
 fn any_version_of_a_prosa_set_brings_the_others_and_version_one_is_the_original() {
-    let row = |id: &str, text: &str| format!("{{\"question_id\": \"{id}\", \"turns\": [{{\"content\": \"{text}\"}}]}}\n");
+    let row =
+        |id: &str, text: &str| format!("{{\"question_id\": \"{id}\", \"turns\": [{{\"content\": \"{text}\"}}]}}\n");
     let folder = folder(&[
         ("q_v1.jsonl", &(row("a", "How?") + &row("b", "Why?"))),
         ("q_v2.jsonl", &(row("b", "For what reason?") + &row("a", "In what way?"))),
@@ -125,7 +131,9 @@ fn what_is_no_paraphrase_file_is_an_error_and_never_a_panic() {
     assert!(matches!(load(&PathBuf::from("no/such/file")), Err(ParaphraseFileError::Io { .. })));
     let empty = folder(&[]);
     assert!(matches!(load(empty.path()), Err(ParaphraseFileError::NoFiles { .. })));
-    for (name, text) in [("a.jsonl", "\u{0}\u{1}{"), ("a.csv", "\"default prompt\n\n\"\""), ("a_v1.json", "[[[[[["), ("a.jsonl", "[]")] {
+    for (name, text) in
+        [("a.jsonl", "\u{0}\u{1}{"), ("a.csv", "\"default prompt\n\n\"\""), ("a_v1.json", "[[[[[["), ("a.jsonl", "[]")]
+    {
         assert!(load_one(name, text).is_err(), "{name}");
     }
     let deep = format!("{{\"id\": {}1{}, \"variants\": [\"a\"]}}", "[".repeat(100_000), "]".repeat(100_000));

@@ -81,8 +81,9 @@ impl Perturber {
     /// Every variant that `specs` ask of an instance, in their order.
     ///
     /// Draw `k` of a perturbation takes its randomness from the stream labelled with perturbation, strength, task,
-    /// instance and `k`, so that another specification, instance or draw changes no variant. A draw that equals the
-    /// original or an earlier draw of the same specification is made again a few times and then given up.
+    /// instance and `k`, so that another specification, instance or draw changes no variant. The stream of `format` leaves
+    /// the instance out: draw `k` is the same format for all prompts of a task that have the same parts. A draw that
+    /// equals the original or an earlier draw of the same specification is made again a few times and then given up.
     pub fn variants(&self, instance: &Instance, specs: &[PerturbationSpec], seed: Seed) -> Vec<(VariantId, Outcome)> {
         specs.iter().flat_map(|spec| self.draws(instance, *spec, seed)).collect()
     }
@@ -92,7 +93,9 @@ impl Perturber {
         let mut earlier = vec![instance.prompt.clone()];
         let mut variants = Vec::with_capacity(spec.draws);
         for draw in 0..spec.draws {
-            let labels = [spec.kind.name(), &strength, &instance.task, &instance.id, &draw.to_string()];
+            // The spread over formats is defined over whole benchmarks, each asked in one format.
+            let id = if spec.kind == PerturbationKind::Format { "" } else { &instance.id };
+            let labels = [spec.kind.name(), &strength, &instance.task, id, &draw.to_string()];
             let mut rng = seed.stream(&labels);
             let mut outcome = Outcome::nothing(format!("no wording that differs from earlier ones in {TRIES} tries"));
             for attempt in 0..TRIES {

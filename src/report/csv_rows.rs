@@ -182,6 +182,7 @@ fn method(method: IntervalMethod) -> &'static str {
     match method {
         IntervalMethod::ClusteredT => "clustered_t",
         IntervalMethod::Wilson => "wilson",
+        IntervalMethod::ClusteredWilson => "clustered_wilson",
         IntervalMethod::ClusterBootstrap => "cluster_bootstrap",
     }
 }

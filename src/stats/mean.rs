@@ -4,7 +4,7 @@ use crate::estimate::{Estimate, Interval, IntervalMethod};
 
 use super::clusters::{cluster_count, dense_clusters};
 use super::quantile::two_sided_student;
-use super::wilson::wilson_interval;
+use super::wilson::{clustered_wilson_interval, wilson_interval};
 
 /// Below this many binary observations the normal approximation is not trusted and Wilson's interval is used.
 pub const WILSON_MAX_N: usize = 200;
@@ -26,8 +26,9 @@ pub const WILSON_MIN_MINORITY: usize = 10;
 /// Where every value is 0 or 1 and every cluster has one observation, and there are fewer than [`WILSON_MAX_N`]
 /// observations or fewer than [`WILSON_MIN_MINORITY`] of the rarer value, the interval is Wilson's (Bowyer et al., arXiv
 /// 2503.01747): the t interval of an accuracy of 0 or 1 has no width, and near the ends it leaves [0, 1]. The standard
-/// error stays the one above. Values that are 0 or 1 are taken for successes of a trial; for a quantity that is not
-/// bounded by 0 and 1 use [`clustered_mean`].
+/// error stays the one above. Other values in [0, 1] (shares, or several observations a cluster) get Wilson's interval
+/// on the effective number of trials, for the same reasons. Values in [0, 1] are taken for such shares; for a quantity
+/// that is not bounded by 0 and 1 use [`clustered_mean`].
 ///
 /// # Edges
 ///
@@ -35,9 +36,14 @@ pub const WILSON_MIN_MINORITY: usize = 10;
 /// level outside (0, 1): `None`.
 pub fn mean_estimate(values: &[f64], clusters: &[usize], level: f64) -> Option<Estimate> {
     let estimate = clustered_mean(values, clusters, level)?;
-    let binary = values.iter().all(|value| is_exactly(*value, 0.0) || is_exactly(*value, 1.0));
-    if !binary || estimate.clusters < 2 || estimate.clusters != estimate.n {
+    if estimate.clusters < 2 || !values.iter().all(|value| (0.0..=1.0).contains(value)) {
         return Some(estimate);
+    }
+    let binary = values.iter().all(|value| is_exactly(*value, 0.0) || is_exactly(*value, 1.0));
+    if !binary || estimate.clusters != estimate.n {
+        let error = estimate.standard_error.unwrap_or_default();
+        let interval = clustered_wilson_interval(estimate.point, error, estimate.clusters, level);
+        return Some(Estimate { interval: interval.or(estimate.interval), ..estimate });
     }
     let successes = values.iter().filter(|value| is_exactly(**value, 1.0)).count();
     let minority = successes.min(estimate.n - successes);
@@ -145,7 +151,19 @@ mod tests {
         let estimate = mean_estimate(&[1.0, 1.0, 0.0, 0.0, 1.0, 0.0], &[7, 7, 3, 3, 5, 5], 0.95).unwrap();
         assert!(close(estimate.point, 0.5) && close(estimate.standard_error.unwrap(), (1.0_f64 / 12.0).sqrt()));
         assert_eq!((estimate.n, estimate.clusters), (6, 3));
-        assert!((estimate.interval.unwrap().high - (0.5 + 4.302_652_729_911 * (1.0_f64 / 12.0).sqrt())).abs() < 1e-6);
+        let wide = clustered_mean(&[1.0, 1.0, 0.0, 0.0, 1.0, 0.0], &[7, 7, 3, 3, 5, 5], 0.95).unwrap();
+        assert!((wide.interval.unwrap().high - (0.5 + 4.302_652_729_911 * (1.0_f64 / 12.0).sqrt())).abs() < 1e-6);
+        // By hand: 3 effective trials, t(2) = 4.3026527 in Wilson's formula.
+        let interval = estimate.interval.unwrap();
+        assert!((interval.high - 0.963828705).abs() < 1e-6 && interval.method == IntervalMethod::ClusteredWilson);
+    }
+
+    #[test]
+    fn shares_that_never_vary_still_have_an_interval_and_none_leaves_the_unit_range() {
+        let none = mean_estimate(&[0.0; 8], &[0, 0, 1, 1, 2, 2, 3, 3], 0.95).unwrap().interval.unwrap();
+        assert!(none.low == 0.0 && none.high > 0.3, "{none:?}");
+        let few = mean_estimate(&[0.25, 0.0, 0.0, 0.5, 0.0], &[0, 1, 2, 3, 4], 0.95).unwrap().interval.unwrap();
+        assert!(few.low > 0.0 && few.high < 1.0, "{few:?}");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use crate::estimate::{Interval, IntervalMethod};
 
-use super::quantile::normal_quantile;
+use super::quantile::{normal_quantile, two_sided_student};
 
 /// Wilson's score interval for `successes` out of `n` independent trials.
 ///
@@ -16,16 +16,40 @@ pub fn wilson_interval(successes: usize, n: usize, level: f64) -> Option<Interva
         return None;
     }
     let z = normal_quantile(f64::midpoint(1.0, level))?;
-    let trials = n as f64;
-    let p = successes as f64 / trials;
-    let z2 = z * z;
-    let scale = 1.0 + z2 / trials;
-    let centre = (p + z2 / (2.0 * trials)) / scale;
-    let half = z * (p * (1.0 - p) / trials + z2 / (4.0 * trials * trials)).sqrt() / scale;
-    // The formula gives exactly 0 and 1 there; rounding need not.
-    let low = if successes == 0 { 0.0 } else { (centre - half).max(0.0) };
-    let high = if successes == n { 1.0 } else { (centre + half).min(1.0) };
+    let (low, high) = score_interval(successes as f64 / n as f64, n as f64, z);
     Some(Interval { low, high, level, method: IntervalMethod::Wilson })
+}
+
+/// [`wilson_interval`] for the mean of values in [0, 1] that come in clusters: `n` is the effective number of trials
+/// `m(1-m)/SE²` that the clustered standard error stands for (the number of clusters where the mean is 0 or 1), and
+/// `z` is Student's quantile with `C - 1` degrees of freedom. Tends to `m ± t SE`, and stays in [0, 1] with a positive
+/// width where that does not. `None` where all values are equal and neither 0 nor 1, or with one cluster.
+///
+/// Source: the effective sample size of Korn and Graubard, Survey Methodology 24 (1998), in Wilson's interval.
+pub(super) fn clustered_wilson_interval(mean: f64, error: f64, clusters: usize, level: f64) -> Option<Interval> {
+    if clusters < 2 {
+        return None;
+    }
+    let critical = two_sided_student(level, (clusters - 1) as f64)?;
+    let variance = mean * (1.0 - mean);
+    let trials = if variance > 0.0 { variance / (error * error) } else { clusters as f64 };
+    if !trials.is_finite() || trials <= 0.0 {
+        return None;
+    }
+    let (low, high) = score_interval(mean, trials, critical);
+    Some(Interval { low, high, level, method: IntervalMethod::ClusteredWilson })
+}
+
+/// The proportions that a score test at `critical` does not tell from `p` observed in `trials`.
+fn score_interval(p: f64, trials: f64, critical: f64) -> (f64, f64) {
+    let square = critical * critical;
+    let scale = 1.0 + square / trials;
+    let centre = (p + square / (2.0 * trials)) / scale;
+    let half = critical * (p * (1.0 - p) / trials + square / (4.0 * trials * trials)).sqrt() / scale;
+    // The formula gives exactly 0 and 1 there; rounding need not.
+    let low = if p <= 0.0 { 0.0 } else { (centre - half).max(0.0) };
+    let high = if p >= 1.0 { 1.0 } else { (centre + half).min(1.0) };
+    (low, high)
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use candle_core::{DType, Device, Var};
+use rayon::prelude::*;
 
 use super::*;
 
@@ -19,7 +20,7 @@ fn folders() -> Vec<PathBuf> {
     folders
 }
 
-fn open(dir: &PathBuf) -> (Architecture, Weights) {
+fn open(dir: &std::path::Path) -> (Architecture, Weights) {
     let config = fs::read_to_string(dir.join("config.json")).unwrap();
     (Architecture::from_config_json(&config).unwrap(), Weights::open(dir).unwrap())
 }
@@ -91,8 +92,8 @@ fn loss(architecture: &Architecture, variables: &BTreeMap<String, Var>) -> Tenso
 
 #[test]
 fn every_parameter_of_every_family_gets_a_gradient_that_agrees_with_finite_differences() {
-    for dir in folders() {
-        let (architecture, weights) = open(&dir);
+    folders().par_iter().for_each(|dir| {
+        let (architecture, weights) = open(dir);
         let variables = variables(&architecture, &weights, DType::F64);
         let gradients = loss(&architecture, &variables).backward().unwrap();
         for (name, variable) in &variables {
@@ -117,7 +118,7 @@ fn every_parameter_of_every_family_gets_a_gradient_that_agrees_with_finite_diffe
             let error = (difference - gradient[largest]).abs();
             assert!(error < 1e-6 + 1e-4 * difference.abs(), "{what}: {} but {difference}", gradient[largest]);
         }
-    }
+    });
 }
 
 #[test]

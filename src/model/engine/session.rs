@@ -37,6 +37,9 @@ impl Engine {
         batch: &Batch,
         rows: &[usize],
     ) -> Result<Vec<f32>, EngineError> {
+        if batch.tokens.is_empty() {
+            return Ok(Vec::new());
+        }
         self.count(batch.tokens.len());
         let (forest, cache) = (&session.forest, &mut session.cache);
         Ok(self.on_threads(|| {

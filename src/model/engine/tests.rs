@@ -1,7 +1,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, clippy::print_stdout)]
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use rand::Rng;
 use rand::seq::SliceRandom;
@@ -23,7 +23,7 @@ fn models() -> Vec<PathBuf> {
     folders
 }
 
-fn engine(dir: &PathBuf, options: EngineOptions) -> Engine {
+fn engine(dir: &Path, options: EngineOptions) -> Engine {
     let config = fs::read_to_string(dir.join("config.json")).unwrap();
     let architecture = Architecture::from_config_json(&config).unwrap();
     Engine::open(architecture, &Weights::open(dir).unwrap(), options).unwrap()

@@ -140,14 +140,18 @@ impl ParaphraseData {
             for (number, set) in wire.sets.iter().enumerate() {
                 let origin = format!("{path}: set {} ({})", number + 1, set.name());
                 if let Err(problem) = reader.set(set, &inflections, &origin) {
-                    reader.problems.push(DataError::invalid(*path, format!("set {} ({}): {problem}", number + 1, set.name())));
+                    reader
+                        .problems
+                        .push(DataError::invalid(*path, format!("set {} ({}): {problem}", number + 1, set.name())));
                 }
             }
             for template in &wire.templates {
                 for pattern in template.r#match.iter() {
                     match reader.template(pattern, template, &wire.ends) {
                         Ok(template) => reader.data.templates.push(template),
-                        Err(problem) => reader.problems.push(DataError::invalid(*path, format!("template `{pattern}`: {problem}"))),
+                        Err(problem) => {
+                            reader.problems.push(DataError::invalid(*path, format!("template `{pattern}`: {problem}")))
+                        }
                     }
                 }
             }

@@ -69,7 +69,8 @@ pub(super) fn stretches(instance: &Instance) -> Result<Vec<Stretch>, String> {
                 continue;
             }
             let shift = |span: &Range<usize>| {
-                span.start.max(range.start).saturating_sub(range.start)..span.end.min(range.end).saturating_sub(range.start)
+                span.start.max(range.start).saturating_sub(range.start)
+                    ..span.end.min(range.end).saturating_sub(range.start)
             };
             let mut closed = source.spans().iter().map(|span| shift(&span.range)).collect::<Vec<_>>();
             closed.extend(closures(text)?);
@@ -92,7 +93,9 @@ fn request_ranges(part: Part, text: &str) -> Vec<Range<usize>> {
         at = range.end;
         match piece.kind {
             PieceKind::FieldName => name = Some(piece.text.trim().to_lowercase()),
-            PieceKind::FieldText if name.as_deref().is_none_or(|name| REQUEST_FIELDS.contains(&name)) => ranges.push(range),
+            PieceKind::FieldText if name.as_deref().is_none_or(|name| REQUEST_FIELDS.contains(&name)) => {
+                ranges.push(range)
+            }
             _ => {}
         }
     }
@@ -140,19 +143,94 @@ fn material_after(text: &str, patterns: &Patterns) -> Option<Range<usize>> {
 
 /// Verbs whose object is a text that must stay as it is.
 const EDITING: [&str; 44] = [
-    "edit", "rewrite", "re-write", "rearrange", "re-arrange", "correct", "translate", "count", "classify", "categorize",
-    "summarize", "summarise", "paraphrase", "reword", "rephrase", "proofread", "convert", "change", "transform", "sort",
-    "reverse", "replace", "insert", "remove", "delete", "add", "fill", "complete", "identify", "find", "detect",
-    "determine", "extract", "analyze", "analyse", "read", "take", "parse", "modify", "shorten", "simplify", "improve",
-    "fix", "punctuate",
+    "edit",
+    "rewrite",
+    "re-write",
+    "rearrange",
+    "re-arrange",
+    "correct",
+    "translate",
+    "count",
+    "classify",
+    "categorize",
+    "summarize",
+    "summarise",
+    "paraphrase",
+    "reword",
+    "rephrase",
+    "proofread",
+    "convert",
+    "change",
+    "transform",
+    "sort",
+    "reverse",
+    "replace",
+    "insert",
+    "remove",
+    "delete",
+    "add",
+    "fill",
+    "complete",
+    "identify",
+    "find",
+    "detect",
+    "determine",
+    "extract",
+    "analyze",
+    "analyse",
+    "read",
+    "take",
+    "parse",
+    "modify",
+    "shorten",
+    "simplify",
+    "improve",
+    "fix",
+    "punctuate",
 ];
 
 /// Words with which a further sentence or paragraph of a request begins.
 const INSTRUCTION_STARTS: [&str; 40] = [
-    "make", "do", "don't", "use", "your", "the", "please", "keep", "include", "ensure", "write", "give", "provide",
-    "then", "also", "explain", "answer", "choose", "select", "identify", "list", "output", "return", "if", "be",
-    "avoid", "which", "what", "how", "why", "try", "highlight", "you", "state", "first", "finally", "can", "could",
-    "in", "at",
+    "make",
+    "do",
+    "don't",
+    "use",
+    "your",
+    "the",
+    "please",
+    "keep",
+    "include",
+    "ensure",
+    "write",
+    "give",
+    "provide",
+    "then",
+    "also",
+    "explain",
+    "answer",
+    "choose",
+    "select",
+    "identify",
+    "list",
+    "output",
+    "return",
+    "if",
+    "be",
+    "avoid",
+    "which",
+    "what",
+    "how",
+    "why",
+    "try",
+    "highlight",
+    "you",
+    "state",
+    "first",
+    "finally",
+    "can",
+    "could",
+    "in",
+    "at",
 ];
 
 /// Paragraphs after the first that begin as no instruction does and do not ask: what a request is given to work on.

@@ -62,7 +62,8 @@ pub(super) fn spelled_out(items: &[String], classes: &Classes) -> Result<BTreeSe
     let mut words = BTreeSet::new();
     for item in items {
         if let Some(name) = item.strip_prefix('@') {
-            let class = classes.get(name).ok_or_else(|| format!("unknown class `@{name}`; define it under [classes]"))?;
+            let class =
+                classes.get(name).ok_or_else(|| format!("unknown class `@{name}`; define it under [classes]"))?;
             words.extend(class.iter().cloned());
         } else if item.starts_with('<') && !MARKERS.contains(&item.as_str()) {
             return Err(format!("unknown marker `{item}`; there are {}", MARKERS.join(", ")));

@@ -154,11 +154,13 @@ struct Draft {
 
 impl<'a> Plan<'a> {
     fn of(stretches: &[Stretch], data: &'a ParaphraseData) -> Self {
-        let mut plan = Self { fits: Vec::new(), places: Vec::new(), words: 0, rewordings: Vec::new(), substitutions: Vec::new() };
+        let mut plan =
+            Self { fits: Vec::new(), places: Vec::new(), words: 0, rewordings: Vec::new(), substitutions: Vec::new() };
         for (stretch, found) in stretches.iter().enumerate() {
             let passage = &found.passage;
             plan.words += passage.words.iter().filter(|word| word.open).count();
-            plan.places.extend(data.lexicon.candidates(passage).into_iter().map(|candidate| Place { stretch, candidate }));
+            plan.places
+                .extend(data.lexicon.candidates(passage).into_iter().map(|candidate| Place { stretch, candidate }));
             for (sentence, whole) in passage.sentences.iter().enumerate() {
                 let fits = data.templates.iter().filter_map(|template| {
                     let captures = template.captures(passage, sentence)?;
@@ -212,7 +214,8 @@ impl<'a> Plan<'a> {
         let (mut polite, mut asked) = (false, false);
         for sentence in sentences.into_iter().take(most) {
             let fits = self.fits.iter().enumerate();
-            let of_it = fits.filter(|(_, fit)| (fit.stretch, fit.sentence) == sentence && !(polite && fit.template.polite));
+            let of_it =
+                fits.filter(|(_, fit)| (fit.stretch, fit.sentence) == sentence && !(polite && fit.template.polite));
             let of_it = of_it.collect::<Vec<_>>();
             let Some((index, fit)) = of_it.choose(rng) else { continue };
             let mild = |rewording: &&Rewording| !(asked || fit.pleased) || !says_please(&rewording.shown);
@@ -231,7 +234,8 @@ impl<'a> Plan<'a> {
         let is_free = |place: &Place| {
             let spot = &place.candidate.range;
             fits.iter().all(|fit| {
-                let elsewhere = fit.stretch != place.stretch || spot.start >= fit.span.end || fit.span.start >= spot.end;
+                let elsewhere =
+                    fit.stretch != place.stretch || spot.start >= fit.span.end || fit.span.start >= spot.end;
                 elsewhere || fit.captures.iter().any(|slot| slot.start <= spot.start && spot.end <= slot.end)
             })
         };
@@ -288,7 +292,9 @@ impl<'a> Plan<'a> {
         let mut text = String::new();
         for piece in &rewording.pieces {
             match piece {
-                Piece::Text(own) if text.is_empty() && !upper && !own.starts_with("I ") => text.push_str(&uncapitalised(own)),
+                Piece::Text(own) if text.is_empty() && !upper && !own.starts_with("I ") => {
+                    text.push_str(&uncapitalised(own))
+                }
                 Piece::Text(own) => text.push_str(own),
                 Piece::Slot(slot) => {
                     let range = fit.captures.get(*slot).cloned().unwrap_or_default();

@@ -254,9 +254,7 @@ impl Search<'_> {
         let ends_in_slot = matches!(self.template.items.last().map(|item| &item.kind), Some(ItemKind::Slot(_)));
         let last = self.passage.words.get(self.sentence.words.end.wrapping_sub(1));
         ends_in_slot
-            || last.is_some_and(|last| {
-                self.passage.slice(last.range.end..self.sentence.body_end) == self.template.tail
-            })
+            || last.is_some_and(|last| self.passage.slice(last.range.end..self.sentence.body_end) == self.template.tail)
     }
 
     fn is_word(&self, item: usize, word: usize, text: &str) -> bool {
@@ -318,8 +316,10 @@ fn shouts(word: &str) -> bool {
 impl SlotGuard {
     fn admits(&self, words: &[Word], text: &str) -> bool {
         let (Some(first), Some(last)) = (words.first(), words.last()) else { return false };
-        let balanced = text.matches('(').count() == text.matches(')').count() && text.matches('"').count().is_multiple_of(2);
-        let marks: &[char] = if self.plain { &[',', ';', ':', '(', '\u{2014}', '|', '?', '!'] } else { &['|', '?', '!'] };
+        let balanced =
+            text.matches('(').count() == text.matches(')').count() && text.matches('"').count().is_multiple_of(2);
+        let marks: &[char] =
+            if self.plain { &[',', ';', ':', '(', '\u{2014}', '|', '?', '!'] } else { &['|', '?', '!'] };
         let first_is_closed_mark = text.starts_with([',', ';', ':', ')', '-']);
         balanced
             && !first_is_closed_mark

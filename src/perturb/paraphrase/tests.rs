@@ -1,4 +1,11 @@
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::print_stdout)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::format_collect
+)]
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -62,7 +69,10 @@ fn the_validator_names_what_is_wrong() {
         let found = problems(text);
         assert!(found.contains(wanted) && found.contains("paraphrase"), "{text}: {found}");
     }
-    assert_eq!(problems("sets = [{ any = [\"a\", \"b\"], after = [\"x\"] }, { any = [\"b\", \"c\"], after = [\"y\"] }]"), "");
+    assert_eq!(
+        problems("sets = [{ any = [\"a\", \"b\"], after = [\"x\"] }, { any = [\"b\", \"c\"], after = [\"y\"] }]"),
+        ""
+    );
 }
 
 #[test]
@@ -112,7 +122,8 @@ fn bad_articles(text: &str) -> BTreeSet<String> {
     let mut bad = BTreeSet::new();
     for (index, pair) in passage.words.windows(2).enumerate() {
         let [article, word] = pair else { continue };
-        let wrong = (article.lower == "a" && takes_an(&word.lower)) || (article.lower == "an" && !takes_an(&word.lower));
+        let wrong =
+            (article.lower == "a" && takes_an(&word.lower)) || (article.lower == "an" && !takes_an(&word.lower));
         let doubled = matches!(word.lower.as_str(), "a" | "an");
         if wrong && !doubled && passage.gap_after(index) == " " {
             bad.insert(format!("{} {}", article.lower, word.lower));
@@ -123,11 +134,56 @@ fn bad_articles(text: &str) -> BTreeSet<String> {
 
 fn fragment() -> impl Strategy<Value = String> {
     let words = prop::sample::select(vec![
-        "do not", "don't", "a huge", "an enormous", "kids", "the film", "for example", "in order to", "because of",
-        "at least 3", "\"do not\"", "`it is not`", "{name}", "[do not]", "x = 3", "someone", "I am", "It is", "write",
-        "Write", "a poem", "about", "dogs", "which of the following", "is", "are able to", "utilize", "demonstrated",
-        "the majority of", "NOT", "USA", "e.g.", "Please", "the following sentence", "word", "'kids'", "'", "\"", "(",
-        ")", "é", "don’t", "ß", "—", "an", "a", "entire", "5 kids", "difficult", "to",
+        "do not",
+        "don't",
+        "a huge",
+        "an enormous",
+        "kids",
+        "the film",
+        "for example",
+        "in order to",
+        "because of",
+        "at least 3",
+        "\"do not\"",
+        "`it is not`",
+        "{name}",
+        "[do not]",
+        "x = 3",
+        "someone",
+        "I am",
+        "It is",
+        "write",
+        "Write",
+        "a poem",
+        "about",
+        "dogs",
+        "which of the following",
+        "is",
+        "are able to",
+        "utilize",
+        "demonstrated",
+        "the majority of",
+        "NOT",
+        "USA",
+        "e.g.",
+        "Please",
+        "the following sentence",
+        "word",
+        "'kids'",
+        "'",
+        "\"",
+        "(",
+        ")",
+        "é",
+        "don’t",
+        "ß",
+        "—",
+        "an",
+        "a",
+        "entire",
+        "5 kids",
+        "difficult",
+        "to",
     ]);
     let marks = prop::sample::select(vec![" ", " ", " ", " ", ", ", ". ", "? ", ": ", "\n", "\n\n", "; "]);
     prop::collection::vec((words, marks), 1..24)

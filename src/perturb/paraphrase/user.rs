@@ -41,7 +41,9 @@ pub enum UserParaphraseError {
         expected: String,
     },
     /// Two placeholders with nothing but white space between them.
-    #[error("{{{left}}} and {{{right}}} stand side by side in the default template, so a question cannot be split into them")]
+    #[error(
+        "{{{left}}} and {{{right}}} stand side by side in the default template, so a question cannot be split into them"
+    )]
     SideBySide {
         /// The first.
         left: String,
@@ -168,11 +170,15 @@ impl UserParaphrases {
             Wording::Unusable(reason) => return Some(Outcome::nothing(reason)),
         }
         let lost = instance.prompt.protected.iter().find(|kept| {
-            let holds = |query: &str, instruction: &str| query.contains(kept.as_str()) || instruction.contains(kept.as_str());
+            let holds =
+                |query: &str, instruction: &str| query.contains(kept.as_str()) || instruction.contains(kept.as_str());
             holds(&instance.prompt.query, &instance.prompt.instruction) && !holds(&prompt.query, &prompt.instruction)
         });
         if let Some(lost) = lost {
-            return Some(Outcome::nothing(format!("the user's wording {} lacks \"{lost}\", which the task protects", draw + 1)));
+            return Some(Outcome::nothing(format!(
+                "the user's wording {} lacks \"{lost}\", which the task protects",
+                draw + 1
+            )));
         }
         Some(Outcome::of_prompt(instance, prompt, vec![format!("the user's wording {}", draw + 1)]))
     }
@@ -219,7 +225,11 @@ fn split_query(query: &str) -> (&str, &str, &str) {
     let text = query.get(range.clone()).unwrap_or_default();
     let start = range.start + (text.len() - text.trim_start().len());
     let end = start + text.trim().len();
-    (query.get(..start).unwrap_or_default(), query.get(start..end).unwrap_or_default(), query.get(end..).unwrap_or_default())
+    (
+        query.get(..start).unwrap_or_default(),
+        query.get(start..end).unwrap_or_default(),
+        query.get(end..).unwrap_or_default(),
+    )
 }
 
 impl Family {
@@ -333,7 +343,8 @@ fn placeholders(text: &str) -> Vec<(usize, String)> {
         let glued = before.is_some_and(|c| c.is_alphanumeric() || "\\}^_${".contains(c));
         let name = text.get(at + 1..).and_then(|tail| tail.split_once('}')).map_or("", |(name, _)| name);
         let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | ' ' | '/');
-        let is_name = name.starts_with(|c: char| c.is_ascii_alphabetic()) && name.len() <= 60 && name.chars().all(plain);
+        let is_name =
+            name.starts_with(|c: char| c.is_ascii_alphabetic()) && name.len() <= 60 && name.chars().all(plain);
         if is_name && !glued {
             found.push((at, name.to_owned()));
         }
@@ -398,7 +409,10 @@ mod tests {
     fn wordings_with_other_placeholders_or_without_protected_text_are_refused() {
         let mut user = UserParaphrases::default();
         let error = user.add_template("Sort {words}", "Sort {list}").unwrap_err();
-        assert_eq!(error.to_string(), "the variant has the placeholders [list], the original [words]; they have to be the same");
+        assert_eq!(
+            error.to_string(),
+            "the variant has the placeholders [list], the original [words]; they have to be the same"
+        );
         assert!(matches!(user.add_template("{a} {b}", "{b} {a}"), Err(UserParaphraseError::SideBySide { .. })));
         assert!(matches!(user.add_for_text("x", " "), Err(UserParaphraseError::Empty { .. })));
         user.add_for_id("t/3", "Write a poem.").unwrap();

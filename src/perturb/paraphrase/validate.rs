@@ -9,9 +9,12 @@ pub(super) fn lexicon(lexicon: &Lexicon) -> Vec<String> {
     let entries = lexicon.by_first.values().flatten().collect::<Vec<_>>();
     let mut problems = duplicates(&entries);
     problems.extend(cycles(&entries));
-    problems.extend(entries.iter().filter(|entry| entry.alternatives.is_empty()).map(|entry| {
-        format!("{}: `{}` has nothing to stand for it", entry.origin, entry.head.join(" "))
-    }));
+    problems.extend(
+        entries
+            .iter()
+            .filter(|entry| entry.alternatives.is_empty())
+            .map(|entry| format!("{}: `{}` has nothing to stand for it", entry.origin, entry.head.join(" "))),
+    );
     problems
 }
 
@@ -69,7 +72,8 @@ fn cycles(entries: &[&Entry]) -> Vec<String> {
         None
     };
     let problem = |start: &&str| {
-        leads_back(start).map(|last| format!("{start}: its replacements lead back to it through {last}; merge the sets"))
+        leads_back(start)
+            .map(|last| format!("{start}: its replacements lead back to it through {last}; merge the sets"))
     };
     next.keys().filter_map(problem).collect()
 }
