@@ -37,9 +37,9 @@ static SYNTHETIC: LazyLock<Engine> = LazyLock::new(|| {
         let bytes = (0..count).flat_map(|_| stream.random_range(-0.05_f32..0.05).to_le_bytes()).collect::<Vec<u8>>();
         stored.insert(view.names[0].clone(), (bytes, view.shape.clone()));
     }
-    let views = stored.iter().map(|(name, (bytes, shape))| {
-        (name.clone(), TensorView::new(Dtype::F32, shape.clone(), bytes).unwrap())
-    });
+    let views = stored
+        .iter()
+        .map(|(name, (bytes, shape))| (name.clone(), TensorView::new(Dtype::F32, shape.clone(), bytes).unwrap()));
     safetensors::serialize_to_file(views, None, &folder.path().join("model.safetensors")).unwrap();
     std::fs::write(folder.path().join("config.json"), CONFIG).unwrap();
     open(folder.path())
@@ -115,14 +115,16 @@ fn generation<const PROMPTS: usize>(bencher: Bencher<'_, '_>, model: &str) {
 fn own_linear(bencher: Bencher<'_, '_>, rows: usize) {
     let weights = PackedMatrix::stack(512, &[(vec![0.5; 512 * 1408], None)]);
     let x = vec![0.25; rows * 512];
-    bencher.counter(ItemsCount::new(2 * rows * 512 * 1408)).bench_local(|| {
-        kernels::linear(Isa::detected(), &PackedRows::new(&x, 512), &weights)
-    });
+    bencher
+        .counter(ItemsCount::new(2 * rows * 512 * 1408))
+        .bench_local(|| kernels::linear(Isa::detected(), &PackedRows::new(&x, 512), &weights));
 }
 
 #[divan::bench(args = [1, 2, 8, 64, 300])]
 fn candle_matmul(bencher: Bencher<'_, '_>, rows: usize) {
-    let tensor = |shape: (usize, usize)| candle_core::Tensor::ones(shape, candle_core::DType::F32, &candle_core::Device::Cpu).unwrap();
+    let tensor = |shape: (usize, usize)| {
+        candle_core::Tensor::ones(shape, candle_core::DType::F32, &candle_core::Device::Cpu).unwrap()
+    };
     let (x, weights) = (tensor((rows, 512)), tensor((1408, 512)).t().unwrap());
     bencher.counter(ItemsCount::new(2 * rows * 512 * 1408)).bench_local(|| x.matmul(&weights).unwrap());
 }

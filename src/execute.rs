@@ -37,7 +37,9 @@ pub enum ExecuteError {
         count: usize,
     },
     /// A response is missing.
-    #[error("no response is recorded for `{instance}` ({what}) of checkpoint {checkpoint}; run `wit-eval --checkpoint` again to finish the run")]
+    #[error(
+        "no response is recorded for `{instance}` ({what}) of checkpoint {checkpoint}; run `wit-eval --checkpoint` again to finish the run"
+    )]
     Missing {
         /// Label of the checkpoint.
         checkpoint: String,
@@ -55,7 +57,9 @@ pub enum ExecuteError {
         source: PatternError,
     },
     /// A plan names a task that the manifest lacks.
-    #[error("the plan asks for task `{task}`, which the manifest does not define; the run's folder was changed: run again")]
+    #[error(
+        "the plan asks for task `{task}`, which the manifest does not define; the run's folder was changed: run again"
+    )]
     UnknownTask {
         /// Name of the task.
         task: String,
@@ -159,9 +163,9 @@ pub fn judge(
             Ok((task.name.as_str(), Judge::new(task).map_err(pattern)?))
         })
         .collect::<Result<_, ExecuteError>>()?;
-    let judged: Vec<Vec<ScoreRecord>> =
+    let scores: Vec<Vec<ScoreRecord>> =
         plan.par_iter().map(|record| judge_one(checkpoint, &judges, record, log)).collect::<Result<_, _>>()?;
-    Ok(judged.into_iter().flatten().collect())
+    Ok(scores.into_iter().flatten().collect())
 }
 
 fn judge_one(
@@ -173,9 +177,8 @@ fn judge_one(
     let Purpose::Judge { variant, expectation } = &record.purpose else {
         return Ok(Vec::new());
     };
-    let judge = judges
-        .get(record.task.as_str())
-        .ok_or_else(|| ExecuteError::UnknownTask { task: record.task.clone() })?;
+    let judge =
+        judges.get(record.task.as_str()).ok_or_else(|| ExecuteError::UnknownTask { task: record.task.clone() })?;
     let key = response_key(digest, &record.request)?;
     let response = log.get(&key).ok_or_else(|| ExecuteError::Missing {
         checkpoint: label.to_owned(),

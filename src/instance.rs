@@ -143,6 +143,7 @@ pub struct Instance {
 }
 
 #[cfg(test)]
+#[allow(clippy::panic)]
 mod tests {
     use super::*;
 

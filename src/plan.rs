@@ -14,7 +14,9 @@ use crate::variant::VariantId;
 #[derive(Debug, thiserror::Error)]
 pub enum PlanError {
     /// An instance expects another kind of answer than its task asks for.
-    #[error("task `{task}`: instance `{instance}` does not fit output_type {output}; mend the task's doc_to_target or doc_to_choice")]
+    #[error(
+        "task `{task}`: instance `{instance}` does not fit output_type {output}; mend the task's doc_to_target or doc_to_choice"
+    )]
     Mismatch {
         /// Name of the task.
         task: String,
@@ -91,8 +93,10 @@ impl Plan {
                 });
             }
             let posix = settings.posix.filter(|posix| index < posix.instances_per_task);
-            if let Some(posix) = posix.filter(|_| wordings.len() > 1) {
-                self.records.push(prompt_set(task, instance, &wordings, settings.presentation, posix));
+            // Every wording is scored under every other: one draw of each perturbation keeps the square small.
+            let first_draws: Vec<&Wording> = wordings.iter().filter(|wording| wording.id.draw == 0).collect();
+            if let Some(posix) = posix.filter(|_| first_draws.len() > 1) {
+                self.records.push(prompt_set(task, instance, &first_draws, settings.presentation, posix));
             }
         }
         Ok(())
@@ -113,20 +117,18 @@ impl Plan {
         };
         let mut wordings = vec![original];
         if let Some(reason) = unperturbable(task) {
-            self.skipped.extend(settings.perturbations.iter().flat_map(variant_ids).map(|variant| {
-                SkippedVariant {
-                    task: task.name.clone(),
-                    instance: instance.id.clone(),
-                    variant,
-                    reason: reason.to_owned(),
-                }
+            self.skipped.extend(settings.perturbations.iter().flat_map(variant_ids).map(|variant| SkippedVariant {
+                task: task.name.clone(),
+                instance: instance.id.clone(),
+                variant,
+                reason: reason.to_owned(),
             }));
             return wordings;
         }
         for (id, outcome) in perturber.variants(instance, settings.perturbations, settings.seed) {
             match outcome {
-                Outcome::Changed(perturbed) => {
-                    wordings.push(Wording { id, prompt: perturbed.prompt, expectation: perturbed.expectation });
+                Outcome::Changed(variant) => {
+                    wordings.push(Wording { id, prompt: variant.prompt, expectation: variant.expectation });
                 }
                 Outcome::Nothing { reason } => self.skipped.push(SkippedVariant {
                     task: task.name.clone(),
@@ -210,15 +212,11 @@ fn request(
 fn prompt_set(
     task: &Task,
     instance: &Instance,
-    wordings: &[Wording],
+    wordings: &[&Wording],
     presentation: Presentation,
     posix: PosixSettings,
 ) -> PlanRecord {
-    let decoding = Decoding {
-        max_new_tokens: posix.max_new_tokens,
-        stop: Vec::new(),
-        sampling: Sampling::Greedy,
-    };
+    let decoding = Decoding { max_new_tokens: posix.max_new_tokens, stop: Vec::new(), sampling: Sampling::Greedy };
     PlanRecord {
         task: task.name.clone(),
         instance: instance.id.clone(),

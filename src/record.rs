@@ -20,7 +20,7 @@ pub enum Purpose {
         /// What a good answer to this wording is.
         expectation: Expectation,
     },
-    /// To measure POSIX over all wordings of the instance.
+    /// To measure POSIX over the original and the first draw of every perturbation.
     Posix {
         /// The wordings, in the order of the request's prompts.
         variants: Vec<VariantId>,

@@ -14,7 +14,7 @@ pub struct Seed(pub u64);
 impl Seed {
     /// The random stream with this label path, for example `["typo", "mmlu_anatomy/12", "0"]`.
     ///
-    /// The stream is ChaCha8 keyed with SHA-256 over the seed and the length-prefixed labels, so `["ab", "c"]` and
+    /// The stream is `ChaCha8` keyed with SHA-256 over the seed and the length-prefixed labels, so `["ab", "c"]` and
     /// `["a", "bc"]` are different streams.
     pub fn stream(self, labels: &[&str]) -> ChaCha8Rng {
         let mut hash = Sha256::new();

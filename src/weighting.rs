@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// Loss weights of a checkpoint: lambda_p on prompt tokens and lambda_r on response tokens, each in `[0, 1]`, not both 0.
+/// Loss weights of a checkpoint: `lambda_p` on prompt tokens and `lambda_r` on response tokens, each in `[0, 1]`, not both 0.
 ///
 /// Source: "On the Effect of Instruction Tuning Loss on Generalization", equation 2.
 #[derive(Debug, Clone, Copy, PartialEq, PartialOrd, Serialize, Deserialize)]
@@ -62,12 +62,12 @@ impl Weighting {
         Ok(Self { prompt: prompt + 0.0, response: response + 0.0 })
     }
 
-    /// lambda_p, the weight of prompt tokens.
+    /// `lambda_p`, the weight of prompt tokens.
     pub fn prompt(self) -> f64 {
         self.prompt
     }
 
-    /// lambda_r, the weight of response tokens.
+    /// `lambda_r`, the weight of response tokens.
     pub fn response(self) -> f64 {
         self.response
     }
@@ -93,10 +93,8 @@ impl Weighting {
             return Self::new(leading_number(prompt)?, leading_number(response)?).ok();
         }
         name.match_indices('p').find_map(|(at, _)| {
-            let starts_a_word = name
-                .get(..at)
-                .and_then(|head| head.chars().next_back())
-                .is_none_or(|before| !before.is_alphanumeric());
+            let starts_a_word =
+                name.get(..at).and_then(|head| head.chars().next_back()).is_none_or(|before| !before.is_alphanumeric());
             let tail = name.get(at + 1..).filter(|_| starts_a_word)?;
             let prompt = leading_number(tail)?;
             let response = leading_number(after(tail, "-r")?)?;
@@ -111,9 +109,7 @@ fn after<'a>(text: &'a str, marker: &str) -> Option<&'a str> {
 
 /// The decimal number at the start of `text`; a dot that no digit follows is not part of it.
 fn leading_number(text: &str) -> Option<f64> {
-    let end = text
-        .find(|c: char| !c.is_ascii_digit() && c != '.')
-        .unwrap_or(text.len());
+    let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
     text.get(..end)?.trim_end_matches('.').parse().ok()
 }
 
@@ -132,10 +128,7 @@ impl FromStr for Weighting {
         let unparsable = || WeightingError::Unparsable { text: text.to_owned() };
         let (prompt, response) = match text.split_once(',') {
             Some(pair) => pair,
-            None => text
-                .strip_prefix('p')
-                .and_then(|tail| tail.split_once("-r"))
-                .ok_or_else(unparsable)?,
+            None => text.strip_prefix('p').and_then(|tail| tail.split_once("-r")).ok_or_else(unparsable)?,
         };
         let number = |part: &str| part.trim().parse::<f64>().map_err(|_| unparsable());
         Self::new(number(prompt)?, number(response)?)

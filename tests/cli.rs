@@ -1,5 +1,5 @@
 //! The command line as a newcomer meets it: what is printed where, and the exit codes of the README.
-#![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs)]
 
 use std::fs;
 use std::io::Read as _;
@@ -50,7 +50,7 @@ fn wrong_use_exits_with_2_and_says_what_to_do() {
         &["--checkpoint", "model", "--tasks", "mmlu_anatomy"],
         &["--checkpoint", "model", "--tasks", "mmlu_anatomy", "--data", "empty"],
         &["--checkpoint", "model", "--perturbations", "tipo"],
-        &["--checkpoint", "model", "--limit", "-3"],
+        &["--checkpoint", "model", "--limit", "1.5"],
         &["--checkpoint", "model", "--weighting", "2,0"],
         &["--checkpoint", "model", "--weighting", "0,1", "--weighting", "1,1"],
         &["--checkpoint", "model", "--apply_chat_template"],
@@ -70,7 +70,13 @@ fn wrong_use_exits_with_2_and_says_what_to_do() {
 fn nothing_selected_exits_with_3() {
     let folder = tempfile::tempdir().unwrap();
     write_untrained_checkpoint(&folder.path().join("model"), Seed(0)).unwrap();
-    let text = transcript(folder.path(), &["--checkpoint", "model", "--limit", "0"]);
+    fs::create_dir(folder.path().join("tasks")).unwrap();
+    let yaml = "task: hollow\ndataset_path: json\ndataset_kwargs:\n  data_files:\n    test: hollow.jsonl\ntest_split: test\n\
+                output_type: generate_until\ndoc_to_text: \"{{q}}\"\ndoc_to_target: \"{{a}}\"\nmetadata:\n  version: 1\n";
+    fs::write(folder.path().join("tasks/hollow.yaml"), yaml).unwrap();
+    fs::write(folder.path().join("tasks/hollow.jsonl"), "").unwrap();
+    let args = ["--checkpoint", "model", "--include_path", "tasks", "--tasks", "hollow"];
+    let text = transcript(folder.path(), &args);
     assert!(text.contains("\nexit 3\n"), "{text}");
 }
 
@@ -145,7 +151,8 @@ fn check_passes_on_what_ships() {
 #[test]
 fn perturb_shows_what_changed_and_what_was_protected() {
     let folder = tempfile::tempdir().unwrap();
-    let output = wit_eval(folder.path(), &["perturb", "--tasks", "wit_choice", "--limit", "1", "--perturbations", "typo"]);
+    let output =
+        wit_eval(folder.path(), &["perturb", "--tasks", "wit_choice", "--limit", "1", "--perturbations", "typo"]);
     let text = String::from_utf8(output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(0), "{text}");
     assert!(text.contains("⟦") && text.contains("{+"), "{text}");

@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use serde_json::Value;
+use wit_eval::backend::{LanguageModel as _, LocalModel, LocalOptions};
 use wit_eval::model::architecture::{Architecture, Family};
-use wit_eval::backend::{LanguageModel as _, LocalModel};
+use wit_eval::model::checkpoint::CheckpointOptions;
 use wit_eval::model::engine::{
     Engine, EngineOptions, GenerationRequest, Prediction, Probe, PromptSetRequest, Scoring, rolling_windows,
 };
@@ -155,6 +156,18 @@ impl Model {
         all
     }
 
+    /// Whether the two likeliest tokens are too close to tell somewhere in a sequence.
+    fn nearly_ties(&self, ids: &[u32]) -> bool {
+        let ids = &ids[ids.len().saturating_sub(self.engine.max_length_tokens())..];
+        let targets = vec![None; ids.len()];
+        let predictions = self.predictions(&[Probe { tokens: ids, first: 0, targets: &targets, all_logits: true }]);
+        predictions[0].iter().any(|prediction| {
+            let mut logits = prediction.logits.clone().unwrap();
+            logits.sort_by(|a, b| b.total_cmp(a));
+            f64::from(logits[0] - logits[1]) < MARGIN
+        })
+    }
+
     fn generate(&self, requests: &[GenerationRequest]) -> Vec<wit_eval::response::Generation> {
         let mut all = requests.iter().map(|_| None).collect::<Vec<_>>();
         let done = &mut |at: usize, result: Result<_, _>| all[at] = Some(result.unwrap());
@@ -201,9 +214,10 @@ fn log_probabilities_of_sequences_agree_at_every_position() {
     for model in models(&dir) {
         let Some(reference) = &model.reference else { continue };
         let name = &model.name;
-        let targets = reference.sequences.iter().map(|sequence| {
-            sequence.ids.iter().skip(1).copied().map(Some).chain([None]).collect::<Vec<_>>()
-        });
+        let targets = reference
+            .sequences
+            .iter()
+            .map(|sequence| sequence.ids.iter().skip(1).copied().map(Some).chain([None]).collect::<Vec<_>>());
         let targets = targets.collect::<Vec<_>>();
         let probe = |(sequence, targets)| {
             let sequence: &Sequence = sequence;
@@ -292,13 +306,14 @@ fn log_likelihoods_and_rolling_log_likelihoods_are_those_of_lm_eval() {
         let items = lm_eval.loglikelihood.iter().map(whole).collect::<Vec<_>>();
         let mut scores = items.iter().map(|_| None).collect::<Vec<_>>();
         model.engine.score(&items, &mut |at, score| scores[at] = Some(score.unwrap())).unwrap();
-        for (case, score) in lm_eval.loglikelihood.iter().zip(scores) {
+        for (at, (case, score)) in lm_eval.loglikelihood.iter().zip(scores).enumerate() {
             let score = score.unwrap();
             let difference = (score.sum_nats() - case.logprob).abs();
             let tolerance = NATS * case.continuation_ids.len() as f64;
             let what = format!("{name} {:?} {:?}", case.context, case.continuation);
             assert!(difference < tolerance, "{what}: {} instead of {}", score.sum_nats(), case.logprob);
-            assert_eq!(score.is_greedy, case.is_greedy, "{what}");
+            let ids = [items[at].context.as_slice(), &items[at].continuation].concat();
+            assert!(score.is_greedy == case.is_greedy || model.nearly_ties(&ids), "{what}");
         }
         for case in &lm_eval.rolling {
             let ids = model.tokenizer.encode_prompt(&case.text, Specials::Added).unwrap();
@@ -315,15 +330,18 @@ fn log_likelihoods_and_rolling_log_likelihoods_are_those_of_lm_eval() {
 fn generations_are_cut_at_stop_strings_as_lm_eval_cuts_them() {
     let Some(dir) = fixtures() else { return };
     for model in models(&dir) {
-        let Some(Reference { lm_eval, greedy, .. }) = &model.reference else { continue };
+        let Some(Reference { lm_eval, .. }) = &model.reference else { continue };
         for case in &lm_eval.generate_until {
             let ids = model.tokenizer.encode_prompt(&case.context, Specials::Added).unwrap();
             let end = model.tokenizer.eos_id().into_iter().collect::<Vec<_>>();
             let generation = &model.generate(&[request(&ids, case.max_gen_toks, &case.until, &end)])[0];
             if generation.text != case.result {
-                let margins = greedy.iter().find(|g| g.prompt_ids == ids).map(|g| &g.margins);
-                let uncertain = margins.is_some_and(|margins| margins.iter().any(|margin| *margin < MARGIN));
-                assert!(uncertain, "{} {:?}: {:?} instead of {:?}", model.name, case.until, generation.text, case.result);
+                let uncertain = model.nearly_ties(&[ids.as_slice(), &generation.token_ids].concat());
+                assert!(
+                    uncertain,
+                    "{} {:?}: {:?} instead of {:?}",
+                    model.name, case.until, generation.text, case.result
+                );
             }
         }
     }
@@ -358,7 +376,13 @@ fn prompt_sets_give_the_replies_and_the_matrix_of_the_posix_package() {
             let answer = answer.unwrap();
             let expected = set["response_ids"].as_array().unwrap().iter().map(ids).collect::<Vec<_>>();
             let got = answer.replies.iter().map(|reply| reply.token_ids.clone()).collect::<Vec<_>>();
-            assert_eq!(got, expected, "{}", model.name);
+            if got != expected {
+                let mut sequences = set["prompt_ids"].as_array().unwrap().iter().map(ids).zip(&got);
+                let uncertain =
+                    sequences.any(|(prompt, reply)| model.nearly_ties(&[prompt.as_slice(), reply].concat()));
+                assert!(uncertain, "{}: {got:?} instead of {expected:?}", model.name);
+                continue;
+            }
             for (i, row) in answer.log_probs.iter().enumerate() {
                 for (j, got) in row.iter().enumerate() {
                     let expected = set["logprob_matrix"][i][j].as_f64().unwrap();
@@ -395,7 +419,7 @@ fn trained_story_models_say_what_they_are_known_to_say() {
             println!("skipped: no {}", folder.display());
             continue;
         }
-        let model = LocalModel::open(&folder, &Default::default(), &Default::default()).unwrap();
+        let model = LocalModel::open(&folder, &CheckpointOptions::default(), &LocalOptions::default()).unwrap();
         let decoding = Decoding { max_new_tokens: 100, stop: Vec::new(), sampling: Sampling::Greedy };
         let request = Request::Generate { prompt: Prompt::Text(prompt.to_owned()), decoding };
         let mut text = String::new();

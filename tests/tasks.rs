@@ -1,5 +1,12 @@
 //! Task files, documents and prompts: against the published protocols, real data and hostile input.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, clippy::print_stderr, clippy::format_collect, clippy::format_push_string)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::format_collect,
+    clippy::format_push_string
+)]
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -66,7 +73,8 @@ fn task_file(more: &str) -> String {
     )
 }
 
-const DOCS: &str = "{\"q\": \"one?\", \"a\": \"1\"}\n{\"q\": \"two?\", \"a\": \"2\"}\n{\"q\": \"three?\", \"a\": \"3\"}\n";
+const DOCS: &str =
+    "{\"q\": \"one?\", \"a\": \"1\"}\n{\"q\": \"two?\", \"a\": \"2\"}\n{\"q\": \"three?\", \"a\": \"3\"}\n";
 
 #[test]
 fn an_mmlu_prompt_is_that_of_the_protocol_with_and_without_examples() {
@@ -107,7 +115,11 @@ fn with_a_chat_template_choices_follow_without_a_space_and_examples_keep_theirs(
     };
     let (delimiter, Prompt::Chat { messages, .. }) = with(Presentation::Chat) else { panic!("a chat was asked") };
     assert_eq!(delimiter, "");
-    assert!(messages[1].content.starts_with("Dev?\nA. a\nB. b\nC. c\nD. d\nAnswer: C\n\nQ?"), "{}", messages[1].content);
+    assert!(
+        messages[1].content.starts_with("Dev?\nA. a\nB. b\nC. c\nD. d\nAnswer: C\n\nQ?"),
+        "{}",
+        messages[1].content
+    );
     let (_, Prompt::Chat { messages, .. }) = with(Presentation::ChatMultiturn) else { panic!("a chat was asked") };
     assert_eq!(messages[2].content, "C");
 }
@@ -130,7 +142,10 @@ fn a_bbh_prompt_is_that_of_the_protocol_with_and_without_chain_of_thought() {
     else {
         panic!("generation was expected")
     };
-    assert_eq!((decoding.max_new_tokens, decoding.stop.as_slice()), (1024, &["</s>", "Q", "\n\n"].map(String::from)[..]));
+    assert_eq!(
+        (decoding.max_new_tokens, decoding.stop.as_slice()),
+        (1024, &["</s>", "Q", "\n\n"].map(String::from)[..])
+    );
 }
 
 #[test]
@@ -142,8 +157,11 @@ fn the_real_mmlu_has_57_subjects_and_14042_questions() {
     let groups: Vec<&str> = selection.groups.iter().map(|group| group.name.as_str()).collect();
     assert_eq!(groups, ["mmlu", "mmlu_stem", "mmlu_humanities", "mmlu_social_sciences", "mmlu_other"]);
     let options = InstanceOptions { data_dir: Some(&data), num_fewshot: Some(5), ..InstanceOptions::default() };
-    let all: Vec<Instance> =
-        selection.tasks.iter().flat_map(|source| instances(source, &options).unwrap_or_else(|e| panic!("{e}"))).collect();
+    let all: Vec<Instance> = selection
+        .tasks
+        .iter()
+        .flat_map(|source| instances(source, &options).unwrap_or_else(|e| panic!("{e}")))
+        .collect();
     assert_eq!(all.len(), 14_042);
     assert!(all.iter().all(|instance| instance.prompt.shots.len() == 5));
     let flexible = catalog.select("mmlu_flexible").unwrap();
@@ -192,7 +210,8 @@ fn options_of_bbh_problems_are_read_and_their_letters_match_the_answers() {
     let catalog = shipped();
     let options = InstanceOptions { data_dir: Some(&data), ..InstanceOptions::default() };
     let mut beyond = 0;
-    for instance in catalog.select("bbh").unwrap().tasks.iter().flat_map(|source| instances(source, &options).unwrap()) {
+    for instance in catalog.select("bbh").unwrap().tasks.iter().flat_map(|source| instances(source, &options).unwrap())
+    {
         let Expectation::Text { targets, choices } = &instance.expectation else { panic!("generation was expected") };
         let letter = targets[0].strip_prefix('(').and_then(|rest| rest.strip_suffix(')'));
         if let (Some(letter), false) = (letter.and_then(|letter| letter.bytes().next()), choices.is_empty()) {
@@ -253,7 +272,8 @@ fn the_default_run_needs_no_data_and_asks_in_all_four_ways() {
         }
         sizes.insert(source.task.output.as_str(), made.len());
     }
-    let expected = [("generate_until", 48), ("loglikelihood", 48), ("loglikelihood_rolling", 40), ("multiple_choice", 48)];
+    let expected =
+        [("generate_until", 48), ("loglikelihood", 48), ("loglikelihood_rolling", 40), ("multiple_choice", 48)];
     assert_eq!(sizes, BTreeMap::from(expected));
 }
 
@@ -329,7 +349,13 @@ fn a_folder_wins_over_what_ships_and_two_definitions_in_folders_are_refused() {
     let own = task_file("").replace("task: t", "task: wit_choice");
     let (catalog, folder) = load(&[("a.yaml", &own), ("d.jsonl", DOCS)]).unwrap();
     assert_eq!(make(&catalog, "wit_choice", &InstanceOptions::default()).len(), 3);
-    assert!(catalog.task("wit_choice").unwrap().file.starts_with(&folder.path().canonicalize().unwrap().display().to_string()));
+    assert!(
+        catalog
+            .task("wit_choice")
+            .unwrap()
+            .file
+            .starts_with(&folder.path().canonicalize().unwrap().display().to_string())
+    );
     let twice = refusal(&[("a.yaml", &own), ("b/c.yaml", &own)]);
     assert!(twice.contains("a.yaml") && twice.contains("c.yaml") && twice.contains("defined twice"), "{twice}");
 }
@@ -408,10 +434,19 @@ fn what_is_not_supported_is_refused_by_name_with_file_and_line() {
         ("metric_list:\n  - metric: !function m.f1\n", &["t.yaml:9", "m.f1"]),
         ("metric_list:\n  - metric: rouge\n", &["t.yaml:8", "rouge", "exact_match"]),
         ("metric_list:\n  - metric: acc\n", &["t.yaml:8", "does not fit"]),
-        ("metric_list:\n  - metric: exact_match\n    ignore_cas: true\n", &["t.yaml:10", "ignore_cas", "did you mean ignore_case"]),
+        (
+            "metric_list:\n  - metric: exact_match\n    ignore_cas: true\n",
+            &["t.yaml:10", "ignore_cas", "did you mean ignore_case"],
+        ),
         ("doc_to_texts: x\n", &["t.yaml:8", "doc_to_texts", "did you mean doc_to_text"]),
-        ("filter_list:\n  - name: f\n    filter:\n      - function: regexp\n", &["t.yaml:8", "regexp", "did you mean regex"]),
-        ("filter_list:\n  - name: f\n    filter:\n      - function: regex\n        regex_pattern: '(('\n", &["t.yaml:8", "(("]),
+        (
+            "filter_list:\n  - name: f\n    filter:\n      - function: regexp\n",
+            &["t.yaml:8", "regexp", "did you mean regex"],
+        ),
+        (
+            "filter_list:\n  - name: f\n    filter:\n      - function: regex\n        regex_pattern: '(('\n",
+            &["t.yaml:8", "(("],
+        ),
         ("repeats: 4\n", &["t.yaml:8", "repeats"]),
         ("num_fewshot: two\n", &["t.yaml:8", "num_fewshot"]),
         ("description: '{{ open'\n", &["t.yaml:8", "description"]),
@@ -452,7 +487,17 @@ fn hostile_files_are_refused_and_end() {
     let deep = format!("task: {}", "[".repeat(100_000));
     let unknown_member = "group: g\ntask: [wit_choise]\n";
     let dashes = "- ".repeat(100_000);
-    for hostile in [laughs.as_str(), &deep, &dashes, "task: [", "\u{0}", "- a\n- b\n", "task: a\ntask: b\n", "task: ../x\n", unknown_member] {
+    for hostile in [
+        laughs.as_str(),
+        &deep,
+        &dashes,
+        "task: [",
+        "\u{0}",
+        "- a\n- b\n",
+        "task: a\ntask: b\n",
+        "task: ../x\n",
+        unknown_member,
+    ] {
         let error = refusal(&[("h.yaml", hostile)]);
         assert!(!error.is_empty() && error.len() < 4_000, "{error}");
     }

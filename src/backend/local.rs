@@ -55,7 +55,8 @@ impl LocalModel {
 
     /// Hash over everything that decides an answer: the checkpoint, the day, the length limit.
     pub fn digest(checkpoint: &Checkpoint, options: &LocalOptions) -> Result<Digest, BackendError> {
-        let parts = (checkpoint.digest(), options.date.map(|date| format!("{date:?}")), options.engine.max_length_tokens);
+        let parts =
+            (checkpoint.digest(), options.date.map(|date| format!("{date:?}")), options.engine.max_length_tokens);
         Ok(Digest::of_json(&parts)?)
     }
 
@@ -70,7 +71,8 @@ impl LocalModel {
             Prompt::Text(text) => Ok((text.clone(), Specials::Added)),
             Prompt::Chat { messages, assistant_prefix } => {
                 let template = self.chat_template.as_ref();
-                let template = template.ok_or("the checkpoint has no chat template; give one or ask with plain text")?;
+                let template =
+                    template.ok_or("the checkpoint has no chat template; give one or ask with plain text")?;
                 let options = ChatOptions { add_generation_prompt: true, date: self.date };
                 let text = template.render(messages, options).map_err(|error| error.to_string())?;
                 Ok((text + assistant_prefix, Specials::AsWritten))
@@ -101,7 +103,8 @@ impl LocalModel {
     }
 
     fn windows(&self, text: &str) -> Result<Vec<Scoring>, String> {
-        let prefix = self.tokenizer.prefix_id().ok_or("the tokenizer names no beginning token to score the first after")?;
+        let prefix =
+            self.tokenizer.prefix_id().ok_or("the tokenizer names no beginning token to score the first after")?;
         let ids = self.tokenizer.encode_prompt(text, Specials::Added).map_err(|error| error.to_string())?;
         Ok(rolling_windows(&ids, prefix, self.engine.max_length_tokens()))
     }
@@ -171,10 +174,13 @@ impl LocalModel {
                 tokens: score.token_nats.len(),
                 is_greedy: score.is_greedy,
             };
-            done(index, match scores {
-                Ok(scores) => Response::LogProbs { continuations: scores.iter().map(one).collect() },
-                Err(reason) => Response::Failed { reason },
-            });
+            done(
+                index,
+                match scores {
+                    Ok(scores) => Response::LogProbs { continuations: scores.iter().map(one).collect() },
+                    Err(reason) => Response::Failed { reason },
+                },
+            );
         })
     }
 
@@ -185,13 +191,16 @@ impl LocalModel {
         };
         let lists = requests.iter().enumerate().filter_map(list).collect();
         self.score_lists(lists, &mut |index, scores| {
-            done(index, match scores {
-                Ok(scores) => Response::Rolling {
-                    sum_nats: scores.iter().map(SequenceScore::sum_nats).sum(),
-                    tokens: scores.iter().map(|score| score.token_nats.len()).sum(),
+            done(
+                index,
+                match scores {
+                    Ok(scores) => Response::Rolling {
+                        sum_nats: scores.iter().map(SequenceScore::sum_nats).sum(),
+                        tokens: scores.iter().map(|score| score.token_nats.len()).sum(),
+                    },
+                    Err(reason) => Response::Failed { reason },
                 },
-                Err(reason) => Response::Failed { reason },
-            });
+            );
         })
     }
 
@@ -222,7 +231,8 @@ impl LocalModel {
             let Request::PromptSet { prompts, decoding } = request else { continue };
             let label = Digest::of_json(request)?;
             let prompts = prompts.iter().enumerate();
-            let prompts = prompts.map(|(number, prompt)| self.generation(prompt, decoding, format!("{label}/{number}")));
+            let prompts =
+                prompts.map(|(number, prompt)| self.generation(prompt, decoding, format!("{label}/{number}")));
             match prompts.collect::<Result<Vec<_>, _>>() {
                 Ok(prompts) => {
                     indices.push(index);

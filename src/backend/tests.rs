@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use super::*;
 use crate::chat::{Message, Role};
+use crate::model::checkpoint::CheckpointOptions;
 use crate::request::{Continuation, Decoding, Prompt, Sampling};
 
 fn model() -> Option<LocalModel> {
@@ -14,7 +15,7 @@ fn model() -> Option<LocalModel> {
         println!("skipped: no {}", dir.display());
         return None;
     }
-    Some(LocalModel::open(&dir, &Default::default(), &LocalOptions::default()).unwrap())
+    Some(LocalModel::open(&dir, &CheckpointOptions::default(), &LocalOptions::default()).unwrap())
 }
 
 fn text(text: &str) -> Prompt {
@@ -63,7 +64,8 @@ fn all_kinds_of_requests_are_answered_once_and_agree_with_each_other() {
 #[test]
 fn a_request_that_cannot_be_answered_fails_with_a_reason_and_leaves_the_others_alone() {
     let Some(model) = model() else { return };
-    let prompt = Prompt::Chat { messages: vec![Message::new(Role::Assistant, "?"); 2], assistant_prefix: String::new() };
+    let prompt =
+        Prompt::Chat { messages: vec![Message::new(Role::Assistant, "?"); 2], assistant_prefix: String::new() };
     let long = Continuation::Tokens(vec![7; 600]);
     let unknown = Continuation::Tokens(vec![70_000]);
     let requests = [

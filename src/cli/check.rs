@@ -5,11 +5,12 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::options::TaskArgs;
 use super::Exit;
-use crate::data::{instances, paraphrases};
+use super::options::{TaskArgs, load_paraphrases};
+use crate::data::instances;
 use crate::instance::Presentation;
-use crate::perturb::{Perturber, cases};
+use crate::perturb::paraphrase::ParaphraseData;
+use crate::perturb::{Perturber, cases, embedded_files};
 
 /// Flags of `check`.
 #[derive(Debug, Args)]
@@ -57,9 +58,10 @@ pub(super) fn run(args: &CheckArgs) -> anyhow::Result<Exit> {
     for result in results.iter().filter(|result| !result.passed) {
         faults.push(format!("perturbations/{}/cases.toml: {}: {}", result.perturbation, result.case, result.detail));
     }
+    faults.extend(ParaphraseData::validate(&embedded_files("paraphrase")?).iter().map(ToString::to_string));
     for path in &args.paraphrases {
-        match paraphrases::load(path) {
-            Ok(_) => writeln!(out, "paraphrases: {} read", path.display())?,
+        match load_paraphrases(path) {
+            Ok(user) => writeln!(out, "paraphrases: {}: {} prompts have wordings", path.display(), user.len())?,
             Err(error) => faults.push(error.to_string()),
         }
     }

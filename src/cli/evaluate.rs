@@ -54,9 +54,15 @@ pub(super) struct ModelArgs {
     pub tokenizer: Option<PathBuf>,
     /// Present prompts through the checkpoint's chat template, or through the one of this name
     #[arg(long = "apply_chat_template", alias = "apply-chat-template", value_name = "NAME", num_args = 0..=1, require_equals = true)]
+    #[allow(clippy::option_option)] // absent, present, present with a name
     pub apply_chat_template: Option<Option<String>>,
     /// Present prompts through the chat template in this Jinja file
-    #[arg(long = "chat_template", alias = "chat-template", value_name = "FILE", conflicts_with = "apply_chat_template")]
+    #[arg(
+        long = "chat_template",
+        alias = "chat-template",
+        value_name = "FILE",
+        conflicts_with = "apply_chat_template"
+    )]
     pub chat_template: Option<PathBuf>,
     /// With a chat template: every example is a turn of its own
     #[arg(long = "fewshot_as_multiturn", alias = "fewshot-as-multiturn", value_name = "BOOL", num_args = 0..=1,
@@ -111,7 +117,13 @@ fn folder_name(text: &str) -> Result<String, String> {
 
 impl EvaluateArgs {
     /// The evaluation that `demo` runs.
-    pub(super) fn demo(checkpoint: PathBuf, output: &Path, seed: u64, limit: usize, quiet: bool) -> anyhow::Result<Self> {
+    pub(super) fn demo(
+        checkpoint: PathBuf,
+        output: &Path,
+        seed: u64,
+        limit: usize,
+        quiet: bool,
+    ) -> anyhow::Result<Self> {
         use clap::{Args as _, FromArgMatches as _};
         let command = Self::augment_args(clap::Command::new("demo").no_binary_name(true));
         let matches = command.try_get_matches_from(["--checkpoint", "."])?;
@@ -119,7 +131,7 @@ impl EvaluateArgs {
         args.checkpoint = vec![checkpoint];
         args.tasks.limit = Some(Limit::Count(limit));
         args.perturbations.seed = seed;
-        args.output.output_path = output.to_owned();
+        output.clone_into(&mut args.output.output_path);
         args.output.quiet = quiet;
         Ok(args)
     }
@@ -232,7 +244,7 @@ fn open_checkpoints(args: &EvaluateArgs) -> anyhow::Result<Vec<Checkpoint>> {
     let weightings = &args.model.weighting;
     anyhow::ensure!(
         weightings.is_empty() || weightings.len() == args.checkpoint.len(),
-        "--weighting is given {} times for {} checkpoints; give one for each, in their order",
+        "--weighting is given {} times, --checkpoint {} times; give one weighting for each checkpoint, in their order",
         weightings.len(),
         args.checkpoint.len()
     );
@@ -258,7 +270,12 @@ fn open_checkpoints(args: &EvaluateArgs) -> anyhow::Result<Vec<Checkpoint>> {
 /// Renders every selected task and rewords its prompts.
 fn questions(args: &EvaluateArgs, specs: &[PerturbationSpec]) -> anyhow::Result<Questions> {
     let perturber = args.perturbations.perturber()?;
-    let selection = args.tasks.catalog()?.select(&args.tasks.tasks)?;
+    let catalog = args.tasks.catalog()?;
+    let selection = catalog.select(&args.tasks.tasks)?;
+    let selected = |file: &str| selection.tasks.iter().any(|source| source.file == file);
+    for remark in catalog.notes().iter().filter(|remark| selected(&remark.file)) {
+        note(args.output.quiet, &format!("{}:{}: {}", remark.file, remark.line, remark.text));
+    }
     let options = args.tasks.instance_options(args.presentation());
     let settings = PlanSettings {
         perturbations: specs,
@@ -331,8 +348,7 @@ fn manifest(
 /// The first checkpoint's label, how many more there are, and a digest of what is asked.
 fn default_run_name(manifest: &Manifest) -> anyhow::Result<String> {
     let first = manifest.checkpoints.first().map_or("run", |entry| entry.label.as_str());
-    let plain: String =
-        first.chars().map(|c| if c.is_alphanumeric() || "-_.".contains(c) { c } else { '-' }).collect();
+    let plain: String = first.chars().map(|c| if c.is_alphanumeric() || "-_.".contains(c) { c } else { '-' }).collect();
     let more = match manifest.checkpoints.len() {
         0 | 1 => String::new(),
         count => format!("+{}", count - 1),
@@ -342,6 +358,12 @@ fn default_run_name(manifest: &Manifest) -> anyhow::Result<String> {
 
 fn local_options(args: &EvaluateArgs) -> LocalOptions {
     LocalOptions { date: Some(args.model.date), ..LocalOptions::default() }
+}
+
+/// Whether a folder has a chat template that was not asked for; it is not opened for that.
+fn offers_chat_template(dir: &Path) -> bool {
+    let declared = std::fs::read_to_string(dir.join("tokenizer_config.json"));
+    dir.join("chat_template.jinja").is_file() || declared.is_ok_and(|text| text.contains("\"chat_template\""))
 }
 
 /// Asks one checkpoint what is not recorded yet. A checkpoint that has answered everything is not loaded.
@@ -361,11 +383,14 @@ fn ask(
     if pending.requests.is_empty() {
         return Ok(());
     }
-    let has_template = checkpoint.chat_template.is_some();
+    let offers_template = offers_chat_template(&checkpoint.dir);
     let model = LocalModel::new(checkpoint, &local_options(args))?;
     note(quiet, &format!("{}: {}, digest {}", entry.label, entry.architecture, model.identity().digest.short()));
-    if has_template && !args.applies_chat_template() {
-        note(quiet, &format!("{}: has a chat template; --apply_chat_template presents prompts through it", entry.label));
+    if offers_template && !args.applies_chat_template() {
+        note(
+            quiet,
+            &format!("{}: has a chat template; --apply_chat_template presents prompts through it", entry.label),
+        );
     }
     let chunk = match args.model.batch_size {
         BatchSize::Auto => AUTO_CHUNK,

@@ -1,5 +1,8 @@
 //! The command line: one verb a file. Results go to standard output, progress and diagnostics to standard error.
 
+// The documentation of flags is their help text, which is read as it stands.
+#![allow(clippy::doc_markdown)]
+
 mod check;
 mod demo;
 mod evaluate;
@@ -19,7 +22,8 @@ use clap::{Parser, Subcommand};
 
 pub use exit::Exit;
 
-const ABOUT: &str = "Evaluates instruction-tuned checkpoints for performance and prompt sensitivity, per loss weighting";
+const ABOUT: &str =
+    "Evaluates instruction-tuned checkpoints for performance and prompt sensitivity, per loss weighting";
 
 const LONG_ABOUT: &str = "Evaluates instruction-tuned checkpoints: asks each benchmark question in its original \
 wording and in perturbed wordings, records every answer, and reports performance together with sensitivity, with \
@@ -41,7 +45,7 @@ little data";
 /// The whole command line.
 #[derive(Debug, Parser)]
 #[command(name = "wit-eval", version, about = ABOUT, long_about = LONG_ABOUT, after_help = EXAMPLES)]
-#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true, arg_required_else_help = true)]
 struct CommandLine {
     #[command(subcommand)]
     verb: Option<Verb>,

@@ -1,17 +1,20 @@
 //! Flags that several verbs share. Those that lm-evaluation-harness has too keep its names.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 
-use crate::data::{Catalog, InstanceOptions, Limit, paraphrases};
-use crate::instance::Presentation;
-use crate::report::Format;
+use super::progress::note;
 use crate::analyze::AnalyzeOptions;
 use crate::analyze::analysis::PerturbationNote;
+use crate::data::{Catalog, InstanceOptions, Limit, paraphrases};
+use crate::instance::Presentation;
+use crate::perturb::paraphrase::user::UserParaphrases;
 use crate::perturb::{PerturbationKind, PerturbationSpec, Perturber, parse_specs};
+use crate::report::Format;
+use crate::report::text::visible_line;
 use crate::request::{Decoding, Sampling};
 use crate::sensitivity::PosixMode;
 
@@ -128,7 +131,7 @@ fn level(text: &str) -> Result<f64, String> {
     }
 }
 
-fn note(kind: PerturbationKind) -> PerturbationNote {
+fn perturbation_note(kind: PerturbationKind) -> PerturbationNote {
     let info = kind.info();
     PerturbationNote { name: kind.to_string(), summary: info.summary.to_owned(), keeps: info.keeps.to_owned() }
 }
@@ -140,7 +143,7 @@ impl ReportOptions {
             level: self.level,
             posix_mode: self.posix_mode.into(),
             flipped_per_task: self.show_flipped,
-            notes: PerturbationKind::ALL.map(note).into(),
+            notes: PerturbationKind::ALL.map(perturbation_note).into(),
         }
     }
 }
@@ -153,12 +156,29 @@ impl PerturbationArgs {
 
     /// The perturbations with their data, the user's paraphrases included.
     pub(super) fn perturber(&self) -> anyhow::Result<Perturber> {
-        let mut perturber = Perturber::embedded()?;
+        let perturber = Perturber::embedded()?;
+        let mut user = UserParaphrases::default();
         for path in &self.paraphrases {
-            perturber = perturber.with_user_paraphrases(paraphrases::load(path)?);
+            user.extend(load_paraphrases(path)?);
         }
-        Ok(perturber)
+        Ok(perturber.with_user_paraphrases(user))
     }
+}
+
+/// Refused rows of a paraphrase file that are shown one by one.
+const REFUSALS_SHOWN: usize = 5;
+
+/// Reads a paraphrase file and says on standard error what of it cannot be used.
+pub(super) fn load_paraphrases(path: &Path) -> anyhow::Result<UserParaphrases> {
+    let user = paraphrases::load(path)?;
+    let refused = user.refused();
+    if !refused.is_empty() {
+        note(false, &format!("{}: {} rows cannot be used:", path.display(), refused.len()));
+        for refusal in refused.iter().take(REFUSALS_SHOWN) {
+            note(false, &visible_line(&format!("  {}: {}", refusal.place, refusal.reason)));
+        }
+    }
+    Ok(user)
 }
 
 /// Reads `--gen_kwargs` as lm-evaluation-harness writes it (`temperature=0.7,max_gen_toks=64`) and applies it.
@@ -170,11 +190,12 @@ pub(super) fn override_decoding(decoding: &Decoding, gen_kwargs: &str, seed: u64
     };
     let mut sample = matches!(decoding.sampling, Sampling::Random { .. });
     for pair in gen_kwargs.split(',').map(str::trim).filter(|pair| !pair.is_empty()) {
-        let (key, value) =
-            pair.split_once('=').with_context(|| format!("--gen_kwargs: `{pair}` is not KEY=VALUE"))?;
+        let (key, value) = pair.split_once('=').with_context(|| format!("--gen_kwargs: `{pair}` is not KEY=VALUE"))?;
         let wrong = || format!("--gen_kwargs: `{value}` is no value for {key}");
         match key.trim() {
-            "max_gen_toks" | "max_new_tokens" | "max_tokens" => decoding.max_new_tokens = value.parse().with_context(wrong)?,
+            "max_gen_toks" | "max_new_tokens" | "max_tokens" => {
+                decoding.max_new_tokens = value.parse().with_context(wrong)?;
+            }
             "temperature" => {
                 temperature = value.parse::<f64>().with_context(wrong)?;
                 anyhow::ensure!(temperature.is_finite() && temperature >= 0.0, wrong());

@@ -8,7 +8,7 @@ use super::options::{PerturbationArgs, TaskArgs};
 use super::{Exit, show};
 use crate::data::{InstanceOptions, Limit, instances};
 use crate::instance::{Instance, Presentation, PromptParts};
-use crate::perturb::protect::{Part, ProtectedText, PromptText};
+use crate::perturb::protect::{Part, PromptText, ProtectedText};
 use crate::perturb::{Outcome, PerturbationSpec, Perturber};
 use crate::report::text::visible_line;
 use crate::seed::Seed;
@@ -73,7 +73,7 @@ impl View {
     fn variant(&self, instance: &Instance, text: &PromptText, id: &VariantId, outcome: &Outcome) -> String {
         let mut out = format!("\n── {id}\n");
         match outcome {
-            Outcome::Nothing { reason } => out.push_str(&format!("  no variant: {}\n", visible_line(reason))),
+            Outcome::Nothing { reason } => out.extend(["  no variant: ", &visible_line(reason), "\n"]),
             Outcome::Changed(perturbed) => {
                 for part in Part::ALL {
                     let (before, after) = (part_of(&instance.prompt, part), part_of(&perturbed.prompt, part));
@@ -88,7 +88,7 @@ impl View {
                     out.push_str("  the expected answer follows the change\n");
                 }
                 for change in &perturbed.changes {
-                    out.push_str(&format!("  · {}\n", visible_line(change)));
+                    out.extend(["  · ", &visible_line(change), "\n"]);
                 }
             }
         }

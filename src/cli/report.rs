@@ -55,10 +55,10 @@ struct LoadedRun {
 
 impl LoadedRun {
     fn read(folder: &RunFolder) -> anyhow::Result<Self> {
-        let name = folder.path().file_name().map_or_else(
-            || folder.path().display().to_string(),
-            |name| name.to_string_lossy().into_owned(),
-        );
+        let name = folder
+            .path()
+            .file_name()
+            .map_or_else(|| folder.path().display().to_string(), |name| name.to_string_lossy().into_owned());
         let manifest = folder.manifest()?;
         let scores = folder.read_lines(RunFolder::SCORES).with_context(|| {
             format!("run `{name}` is not finished; repeat the command that began it, or `wit-eval score` it")
@@ -87,7 +87,8 @@ pub(super) fn publish(
     quiet: bool,
 ) -> anyhow::Result<Exit> {
     let runs = folders.iter().map(LoadedRun::read).collect::<anyhow::Result<Vec<_>>>()?;
-    let lookups: Vec<_> = runs.iter().map(|run| move |label: &str, request: &Request| run.response(label, request)).collect();
+    let lookups: Vec<_> =
+        runs.iter().map(|run| move |label: &str, request: &Request| run.response(label, request)).collect();
     let inputs: Vec<RunInputs<'_>> = runs
         .iter()
         .zip(&lookups)

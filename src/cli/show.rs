@@ -53,7 +53,8 @@ pub(super) fn side_by_side(left: &[Run], right: &[Run], width: usize, colour: bo
         let empty = Line::default();
         let (a, b) = (left.get(index).unwrap_or(&empty), right.get(index).unwrap_or(&empty));
         // Writing to a String cannot fail.
-        let _ = writeln!(out, "  {}{} │ {}", a.text, " ".repeat(width.saturating_sub(a.columns)), b.text.trim_end());
+        let line = format!("  {}{} │ {}", a.text, " ".repeat(width.saturating_sub(a.columns)), b.text);
+        let _ = writeln!(out, "{}", line.trim_end());
     }
     out
 }
@@ -64,30 +65,59 @@ struct Line {
     columns: usize,
 }
 
-/// Breaks marked runs into lines of at most `width` characters.
+/// Breaks marked runs into lines of at most `width` characters, between words where it can.
 fn lines(runs: &[Run], width: usize, colour: bool) -> Vec<Line> {
     let mut lines = vec![Line::default()];
-    for (mark, text) in runs {
-        let (open, close) = if colour { colours(*mark) } else { brackets(*mark) };
+    for (mark, text) in joined(runs) {
+        let (open, close) = if colour { colours(mark) } else { brackets(mark) };
         let marker_columns = if colour { 0 } else { open.chars().count() };
-        for (index, piece) in text.split('\n').enumerate() {
+        for (index, paragraph) in text.split('\n').enumerate() {
             if index > 0 {
                 lines.push(Line::default());
             }
-            let mut characters = piece.chars().peekable();
-            while characters.peek().is_some() {
-                if lines.last().is_none_or(|line| line.columns + 2 * marker_columns >= width) {
+            let mut rest = paragraph;
+            while !rest.is_empty() {
+                let used = lines.last().map_or(0, |line| line.columns) + 2 * marker_columns;
+                let (part, tail) = fitting(rest, width.saturating_sub(used), used == 2 * marker_columns);
+                if part.is_empty() {
                     lines.push(Line::default());
+                    continue;
                 }
-                let Some(line) = lines.last_mut() else { break };
-                let room = width.saturating_sub(line.columns + 2 * marker_columns).max(1);
-                let part: String = characters.by_ref().take(room).collect();
-                line.columns += part.chars().count() + 2 * marker_columns;
-                line.text.extend([open, part.as_str(), close]);
+                if let Some(line) = lines.last_mut() {
+                    line.columns += part.chars().count() + 2 * marker_columns;
+                    line.text.extend([open, part, close]);
+                }
+                rest = tail;
             }
         }
     }
     lines
+}
+
+/// Runs of one mark that follow each other, as one.
+fn joined(runs: &[Run]) -> Vec<Run> {
+    let mut joined: Vec<Run> = Vec::new();
+    for (mark, text) in runs {
+        match joined.last_mut() {
+            Some((last, before)) if last == mark => before.push_str(text),
+            _ => joined.push((*mark, text.clone())),
+        }
+    }
+    joined
+}
+
+/// The longest beginning of `text` that fits into `room` characters, cut after a space if possible, and the rest. A
+/// word that is longer than a whole line is cut where the line is full.
+fn fitting(text: &str, room: usize, whole_line: bool) -> (&str, &str) {
+    let Some((limit, _)) = text.char_indices().nth(room) else {
+        return (text, "");
+    };
+    let (head, _) = text.split_at(limit);
+    match head.rfind(' ') {
+        Some(space) => text.split_at(space + 1),
+        None if whole_line => text.split_at(limit.max(text.chars().next().map_or(0, char::len_utf8))),
+        None => ("", text),
+    }
 }
 
 fn brackets(mark: Mark) -> (&'static str, &'static str) {
@@ -118,6 +148,8 @@ mod tests {
         let right = changed_runs("What is 12", "Waht is 12");
         let shown = side_by_side(&left, &right, 16, false);
         assert_eq!(shown, "  What is ⟦12⟧     │ [-What-]{+Waht+}\n                   │  is 12\n");
+        let words = side_by_side(&[(Mark::Plain, "one two three four five".to_owned())], &[], 16, false);
+        assert_eq!(words, "  one two three    │\n  four five        │\n");
         for line in side_by_side(&[(Mark::Plain, "x".repeat(50))], &[], 16, false).lines() {
             assert!(line.chars().count() <= 2 + 16 + 3, "{line}");
         }

@@ -234,11 +234,9 @@ impl Builder {
         let group = self.groups.get(name).map(|pending| pending.yaml.origin.label());
         let group = group.or_else(|| self.resolved.get(name).map(|(_, file)| file.as_str()));
         match task.or(group) {
-            Some(first) => Err(CatalogError::Duplicate {
-                name: name.to_owned(),
-                first: first.to_owned(),
-                second: file.to_owned(),
-            }),
+            Some(first) => {
+                Err(CatalogError::Duplicate { name: name.to_owned(), first: first.to_owned(), second: file.to_owned() })
+            }
             None => Ok(()),
         }
     }
@@ -258,7 +256,8 @@ impl Builder {
             // Put back with no members while its own are looked up, so that groups find each other by name.
             let members = pending.wire.task.clone().into_vec();
             let place = (pending.tree.clone(), pending.path.clone());
-            let group = self.resolve(&name, &pending.wire, members, (&pending.yaml.origin, &place), (&names, &tags), 0)?;
+            let group =
+                self.resolve(&name, &pending.wire, members, (&pending.yaml.origin, &place), (&names, &tags), 0)?;
             self.resolved.insert(name, (group, pending.yaml.origin.label().to_owned()));
         }
         let tags = self.tags();
@@ -367,7 +366,9 @@ impl Builder {
             return Err(origin.invalid("task", "a member written in place needs `task: NAME`"));
         };
         if keys.contains_key("include") {
-            return Err(origin.invalid("include", "a member written in place cannot include; give the task its own file"));
+            return Err(
+                origin.invalid("include", "a member written in place cannot include; give the task its own file")
+            );
         }
         let (mut merged, place, name) = match (self.sources.get(&name), self.tasks.get(&name)) {
             (Some(base), Some(source)) => {

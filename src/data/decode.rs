@@ -9,7 +9,9 @@ use super::source::{
 };
 use super::template;
 use super::tree::{self, Tree};
-use super::wire::{OneOrMany, Scalar, WireDataFile, WireDataFiles, WireGeneration, WireProfile, WireRule, WireShots, WireTask};
+use super::wire::{
+    OneOrMany, Scalar, WireDataFile, WireDataFiles, WireGeneration, WireProfile, WireRule, WireShots, WireTask,
+};
 use super::yaml::{Origin, has_literal_line_break};
 use crate::request::{Decoding, Sampling};
 use crate::task::{OutputType, Task, TaskProfile};
@@ -50,7 +52,8 @@ pub(super) fn task(
     let dataset = dataset(origin, &wire)?;
     let rendering = rendering(origin, &wire, &output)?;
     let split = wire.test_split.clone().or_else(|| wire.validation_split.clone());
-    let split = split.ok_or_else(|| origin.invalid("test_split", "name the split to evaluate on (or validation_split)"))?;
+    let split =
+        split.ok_or_else(|| origin.invalid("test_split", "name the split to evaluate on (or validation_split)"))?;
     if !dataset.splits.is_empty() && !dataset.splits.contains_key(&split) {
         let known: Vec<&str> = dataset.splits.keys().map(String::as_str).collect();
         return Err(origin.invalid("test_split", format!("no data file holds `{split}`; known: {}", known.join(", "))));
@@ -95,7 +98,8 @@ pub(super) fn task(
 pub(super) fn check_name(origin: &Origin, key: &str, name: &str) -> Result<(), CatalogError> {
     let fine = |c: char| c.is_alphanumeric() || "_-.:+".contains(c);
     if name.is_empty() || name.len() > 200 || name.starts_with(['.', '-']) || !name.chars().all(fine) {
-        let message = format!("`{name:.80}` is no name: letters, digits and _ - . : + are, up to 200, not starting with . or -");
+        let message =
+            format!("`{name:.80}` is no name: letters, digits and _ - . : + are, up to 200, not starting with . or -");
         return Err(origin.invalid(key, message));
     }
     Ok(())
@@ -111,7 +115,11 @@ fn refuse_what_is_not_supported(origin: &Origin, wire: &WireTask) -> Result<(), 
         ("unsafe_code", wire.unsafe_code == Some(true), "generated code is not run"),
         ("doc_to_image", wire.doc_to_image.is_some(), "only text is supported"),
         ("doc_to_audio", wire.doc_to_audio.is_some(), "only text is supported"),
-        ("group", wire.group.is_some(), "a task joins groups in their own files; use `tag` to select it by another name"),
+        (
+            "group",
+            wire.group.is_some(),
+            "a task joins groups in their own files; use `tag` to select it by another name",
+        ),
         ("repeats", wire.repeats.is_some_and(|n| n != 1), "each request is asked once; only 1 is supported"),
     ];
     match refused.into_iter().find(|(_, present, _)| *present) {
@@ -148,7 +156,8 @@ fn remark(origin: &Origin, wire: &WireTask, notes: &mut Vec<Note>) {
             note(key, "holds a backslash and an n, not a line break; YAML reads \\n between double quotes only");
         }
     }
-    if wire.generation_kwargs.as_ref().is_some_and(|g| g.do_sample != Some(true) && g.temperature.unwrap_or(0.0) > 0.0) {
+    if wire.generation_kwargs.as_ref().is_some_and(|g| g.do_sample != Some(true) && g.temperature.unwrap_or(0.0) > 0.0)
+    {
         note("temperature", "without do_sample: true the likeliest token is taken");
     }
 }
@@ -365,7 +374,8 @@ fn declared_file(origin: &Origin, wire: &WireDataFile, name: &str) -> Result<Dat
     };
     let file = wire.file.replace("{name}", name);
     let folders = wire.folders.clone().unwrap_or_else(|| vec![String::new()]);
-    let candidates = folders.iter().map(|folder| tree::join(folder, &file).filter(|_| tree::join("", folder).is_some()));
+    let candidates =
+        folders.iter().map(|folder| tree::join(folder, &file).filter(|_| tree::join("", folder).is_some()));
     let candidates: Option<Vec<String>> = candidates.collect();
     match candidates {
         Some(candidates) if !candidates.is_empty() => Ok(DataFile { layout, candidates }),

@@ -47,14 +47,18 @@ fn read(source: &TaskSource, file: &DataFile, data_dir: Option<&Path>) -> Result
         if let Some(path) = tree::join(folder, candidate).filter(|path| source.tree.contains(path)) {
             let label = source.tree.label(&path);
             let bytes = source.tree.read(&path, MAX_DATA_BYTES);
-            return bytes.map(|bytes| (label.clone(), bytes)).map_err(|message| DataError::Read { file: label, message });
+            return bytes
+                .map(|bytes| (label.clone(), bytes))
+                .map_err(|message| DataError::Read { file: label, message });
         }
     }
     for candidate in &file.candidates {
         if let Some(path) = data_dir.and_then(|folder| tree::inside(folder, candidate)) {
             let label = path.display().to_string();
             let bytes = tree::read_bounded(&path, MAX_DATA_BYTES);
-            return bytes.map(|bytes| (label.clone(), bytes)).map_err(|message| DataError::Read { file: label, message });
+            return bytes
+                .map(|bytes| (label.clone(), bytes))
+                .map_err(|message| DataError::Read { file: label, message });
         }
     }
     Err(DataError::Missing {
@@ -117,7 +121,8 @@ fn csv_with_header(file: &str, text: &str) -> Result<Vec<Doc>, DataError> {
 type Records = (csv::StringRecord, Vec<(csv::StringRecord, u64)>);
 
 fn csv_records(file: &str, text: &str, has_header: bool) -> Result<Records, DataError> {
-    let mut reader = csv::ReaderBuilder::new().has_headers(has_header).flexible(!has_header).from_reader(text.as_bytes());
+    let mut reader =
+        csv::ReaderBuilder::new().has_headers(has_header).flexible(!has_header).from_reader(text.as_bytes());
     let fail = |error: csv::Error| {
         let row = error.position().map_or(0, csv::Position::line);
         row_error(file, row, "", error.to_string())

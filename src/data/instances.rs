@@ -181,12 +181,9 @@ impl<'a> Examples<'a> {
         };
         let picked = picked.into_iter().filter_map(|at| self.pool.get(at));
         let picked = picked.filter(|example| !self.shared || *example != doc).take(self.count);
-        picked
-            .map(|example| self.shot(example))
-            .collect::<Result<_, _>>()
-            .map_err(|(key, message)| {
-                document_error(self.source, &self.source.split, position, key, format!("in a few-shot example: {message}"))
-            })
+        picked.map(|example| self.shot(example)).collect::<Result<_, _>>().map_err(|(key, message)| {
+            document_error(self.source, &self.source.split, position, key, format!("in a few-shot example: {message}"))
+        })
     }
 
     fn shot(&self, doc: &Doc) -> Result<Shot, Failure> {

@@ -32,7 +32,11 @@ impl Literal {
         let mut reader = Reader { rest: text.trim() };
         let literal = reader.literal(0)?;
         reader.skip_space();
-        if reader.rest.is_empty() { Ok(literal) } else { Err(format!("`{}` follows the literal", excerpt(reader.rest))) }
+        if reader.rest.is_empty() {
+            Ok(literal)
+        } else {
+            Err(format!("`{}` follows the literal", excerpt(reader.rest)))
+        }
     }
 }
 
@@ -204,7 +208,7 @@ fn quoted(text: &str) -> String {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
+#[allow(clippy::unwrap_used, clippy::panic)]
 mod tests {
     use super::*;
 

@@ -97,7 +97,9 @@ fn matches(pattern: &str, name: &str) -> bool {
     for wanted in pattern.chars() {
         let mut next = vec![false; reachable.len()];
         let mut any_before = false;
-        let previous = std::iter::once(None).chain(name.chars().map(Some)).zip(std::iter::once(false).chain(reachable.iter().copied()));
+        let previous = std::iter::once(None)
+            .chain(name.chars().map(Some))
+            .zip(std::iter::once(false).chain(reachable.iter().copied()));
         for ((slot, here), (c, before)) in next.iter_mut().zip(&reachable).zip(previous) {
             any_before |= *here;
             *slot = match wanted {

@@ -135,9 +135,8 @@ impl TaskSource {
     /// ship with the task.
     pub fn needed_files(&self) -> Vec<&[String]> {
         let folder = super::tree::folder_of(&self.path);
-        let beside = |candidate: &String| {
-            super::tree::join(folder, candidate).is_some_and(|path| self.tree.contains(&path))
-        };
+        let beside =
+            |candidate: &String| super::tree::join(folder, candidate).is_some_and(|path| self.tree.contains(&path));
         let pool = match &self.shots.pool {
             ShotPool::Split(split) if self.task.num_fewshot > 0 => Some(split),
             _ => None,

@@ -36,7 +36,8 @@ static JINJA: LazyLock<Environment<'static>> = LazyLock::new(|| {
         if value.is_undefined() {
             return Err(Error::from(ErrorKind::UndefinedError));
         }
-        let printed = python_str(value).ok_or_else(|| Error::new(ErrorKind::InvalidOperation, "the value is too long"))?;
+        let printed =
+            python_str(value).ok_or_else(|| Error::new(ErrorKind::InvalidOperation, "the value is too long"))?;
         out.write_str(&printed).map_err(Error::from)
     });
     // What can make a text grow without doing much work: a state that outlives a loop's round, and padding.

@@ -72,7 +72,10 @@ impl YamlFile {
         let label = tree.label(path);
         if chain.contains(&label) || chain.len() >= MAX_INCLUDES {
             let first = chain.first().cloned().unwrap_or_default();
-            return Err(CatalogError::IncludeCycle { file: first, chain: format!("{} -> {label}", chain.join(" -> ")) });
+            return Err(CatalogError::IncludeCycle {
+                file: first,
+                chain: format!("{} -> {label}", chain.join(" -> ")),
+            });
         }
         let (text, mut own) = read_one(tree, path, &label)?;
         let mut origin = Origin { texts: vec![(label.clone(), text)] };
@@ -81,7 +84,8 @@ impl YamlFile {
         // The first of several includes wins, as in lm-evaluation-harness.
         for include in includes(&own).into_iter().rev() {
             let Some((tree, path)) = find(tree, tree::folder_of(path), &include, trees) else {
-                let message = format!("`{include}` is neither beside this file nor in a folder given by --include_path");
+                let message =
+                    format!("`{include}` is neither beside this file nor in a folder given by --include_path");
                 return Err(origin.invalid("include", message));
             };
             let included = Self::read_chained(&tree, &path, trees, chain)?;
@@ -179,7 +183,8 @@ fn refuse_tags(value: &Value, file: &str, text: &str) -> Result<(), CatalogError
     let line = text.lines().position(|line| line.contains(&tag)).map_or(0, |at| at + 1);
     let file = file.to_owned();
     if tag == "!function" {
-        let line = text.lines().position(|line| line.contains(&tag) && line.contains(&argument)).map_or(line, |at| at + 1);
+        let line =
+            text.lines().position(|line| line.contains(&tag) && line.contains(&argument)).map_or(line, |at| at + 1);
         return Err(CatalogError::Function { file, line, key, function: argument });
     }
     let message = format!("{key}: the YAML tag `{tag}` is not supported");
@@ -193,9 +198,9 @@ fn first_tag(value: &Value, key: &str) -> Option<(String, String, String)> {
             Some((key.to_owned(), tagged.tag.to_string(), argument))
         }
         Value::Sequence(items) => items.iter().find_map(|item| first_tag(item, key)),
-        Value::Mapping(entries) => entries.iter().find_map(|(name, item)| {
-            first_tag(name, key).or_else(|| first_tag(item, name.as_str().unwrap_or(key)))
-        }),
+        Value::Mapping(entries) => entries
+            .iter()
+            .find_map(|(name, item)| first_tag(name, key).or_else(|| first_tag(item, name.as_str().unwrap_or(key)))),
         _ => None,
     }
 }
@@ -205,12 +210,7 @@ fn complaint_at(file: &str, error: &serde_yaml_ng::Error) -> CatalogError {
     complaint(file, line, unknown_key(&error.to_string()), error)
 }
 
-fn complaint(
-    file: &str,
-    line: usize,
-    unknown: Option<(String, String)>,
-    error: &serde_yaml_ng::Error,
-) -> CatalogError {
+fn complaint(file: &str, line: usize, unknown: Option<(String, String)>, error: &serde_yaml_ng::Error) -> CatalogError {
     let file = file.to_owned();
     match unknown {
         Some((key, hint)) => CatalogError::UnknownKey { file, line, key, hint },

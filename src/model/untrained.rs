@@ -44,7 +44,9 @@ pub fn write_untrained_checkpoint(folder: &Path, seed: Seed) -> Result<(), Untra
         move |source| UntrainedError::Io { path, source }
     };
     fs::create_dir_all(folder).map_err(io(folder))?;
-    for (name, value) in [("config.json", config()), ("tokenizer.json", tokenizer()), ("tokenizer_config.json", tokenizer_config())] {
+    for (name, value) in
+        [("config.json", config()), ("tokenizer.json", tokenizer()), ("tokenizer_config.json", tokenizer_config())]
+    {
         let path = folder.join(name);
         fs::write(&path, format!("{value:#}\n")).map_err(io(&path))?;
     }

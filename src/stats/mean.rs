@@ -155,7 +155,7 @@ mod tests {
         assert!((wide.interval.unwrap().high - (0.5 + 4.302_652_729_911 * (1.0_f64 / 12.0).sqrt())).abs() < 1e-6);
         // By hand: 3 effective trials, t(2) = 4.3026527 in Wilson's formula.
         let interval = estimate.interval.unwrap();
-        assert!((interval.high - 0.963828705).abs() < 1e-6 && interval.method == IntervalMethod::ClusteredWilson);
+        assert!((interval.high - 0.963_828_705).abs() < 1e-6 && interval.method == IntervalMethod::ClusteredWilson);
     }
 
     #[test]

@@ -34,8 +34,11 @@ pub(super) fn read<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>, StoreErro
         if line.trim().is_empty() {
             continue;
         }
-        let row = serde_json::from_str(&line)
-            .map_err(|source| StoreError::Line { path: path.to_owned(), line: index + 1, source })?;
+        let row = serde_json::from_str(&line).map_err(|source| StoreError::Line {
+            path: path.to_owned(),
+            line: index + 1,
+            source,
+        })?;
         rows.push(row);
     }
     Ok(rows)

@@ -141,12 +141,8 @@ impl RunFolder {
     pub fn lock(&self) -> Result<RunLock, StoreError> {
         fs::create_dir_all(&self.path).map_err(StoreError::io(&self.path))?;
         let path = self.file(".lock");
-        let file = File::options()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(&path)
-            .map_err(StoreError::io(&path))?;
+        let file =
+            File::options().create(true).truncate(false).write(true).open(&path).map_err(StoreError::io(&path))?;
         match file.try_lock() {
             Ok(()) => Ok(RunLock { _file: file }),
             Err(TryLockError::WouldBlock) => Err(StoreError::Busy { folder: self.path.clone() }),
@@ -206,6 +202,7 @@ impl RunFolder {
 }
 
 #[cfg(test)]
+#[allow(clippy::expect_used)]
 mod tests {
     use super::*;
 

@@ -109,8 +109,11 @@ fn read_whole_lines(file: &File, path: &Path) -> Result<(BTreeMap<Digest, Respon
         if bytes == 0 || line.last() != Some(&b'\n') {
             break;
         }
-        let record: ResponseRecord = serde_json::from_slice(&line)
-            .map_err(|source| StoreError::Line { path: path.to_owned(), line: number, source })?;
+        let record: ResponseRecord = serde_json::from_slice(&line).map_err(|source| StoreError::Line {
+            path: path.to_owned(),
+            line: number,
+            source,
+        })?;
         responses.entry(record.key).or_insert(record.response);
         whole_bytes += bytes as u64;
     }
@@ -118,7 +121,7 @@ fn read_whole_lines(file: &File, path: &Path) -> Result<(BTreeMap<Digest, Respon
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing)]
 mod tests {
     use super::*;
 

@@ -9,7 +9,7 @@ pub enum Family {
     Llama,
     /// Mistral.
     Mistral,
-    /// SmolLM 3: layers without rotary embedding.
+    /// `SmolLM` 3: layers without rotary embedding.
     SmolLm3,
     /// Qwen 2 and 2.5.
     Qwen2,
@@ -23,7 +23,7 @@ pub enum Family {
     Gemma3Text,
     /// Phi 3.
     Phi3,
-    /// OLMo 2.
+    /// `OLMo` 2.
     Olmo2,
     /// GPT-NeoX and Pythia.
     GptNeox,

@@ -63,12 +63,7 @@ pub(super) fn read(config: &Config, family: Family) -> Result<Architecture, Arch
 }
 
 /// Gemma 3 rotates its sliding layers with a base of their own, unscaled.
-fn sliding_rotary(
-    config: &Config,
-    family: Family,
-    sizes: &Sizes,
-    rotary: Rotary,
-) -> Result<Rotary, ArchitectureError> {
+fn sliding_rotary(config: &Config, family: Family, sizes: &Sizes, rotary: Rotary) -> Result<Rotary, ArchitectureError> {
     if family != Family::Gemma3Text {
         return Ok(rotary);
     }
@@ -82,9 +77,8 @@ fn sliding_rotary(
 fn layer(sizes: &Sizes, traits: &Traits, family: Family, index: usize, window: Option<usize>) -> Layer {
     let name = format!("model.layers.{index}.");
     let norm = |part: &str, width| rms(&format!("{name}{part}"), width, NormKind::RmsUnitOffset, traits.epsilon);
-    let linear = |part: &str, inputs, outputs| {
-        Linear::named(&format!("{name}self_attn.{part}"), inputs, outputs, traits.bias)
-    };
+    let linear =
+        |part: &str, inputs, outputs| Linear::named(&format!("{name}self_attn.{part}"), inputs, outputs, traits.bias);
     let both_sides = family != Family::Gemma;
     let query_key_norm = if family == Family::Gemma3Text {
         QueryKeyNorm::PerHead {

@@ -6,9 +6,7 @@ use super::config::{ArchitectureError, Config};
 use super::gpt_neox::layer_norm;
 use super::shape::{activation, epsilon, limit};
 use super::tensors::{Linear, Selection, TensorView};
-use super::{
-    Activation, Architecture, Attention, Embedding, Family, FeedForward, Head, Layer, Norm, QueryKeyNorm,
-};
+use super::{Activation, Architecture, Attention, Embedding, Family, FeedForward, Head, Layer, Norm, QueryKeyNorm};
 
 struct Sizes {
     layers: usize,
@@ -146,8 +144,7 @@ fn gpt2_attention(config: &Config, sizes: &Sizes, index: usize) -> Result<Attent
 
 /// GPT-Neo does not scale its scores.
 fn neo_attention(sizes: &Sizes, index: usize, window: Option<usize>) -> Attention {
-    let part =
-        |name: &str, bias| linear(&format!("h.{index}.attn.attention.{name}"), sizes.hidden, sizes.hidden, bias);
+    let part = |name: &str, bias| linear(&format!("h.{index}.attn.attention.{name}"), sizes.hidden, sizes.hidden, bias);
     Attention {
         heads: sizes.heads,
         kv_heads: sizes.heads,
@@ -196,7 +193,8 @@ fn repeated_kinds(config: &Config, layers: usize) -> Result<Vec<&str>, Architect
     let wrong = || config.invalid(key, &format!("[[[\"global\", \"local\"], n]] for {layers} layers"));
     let mut kinds = Vec::new();
     for group in config.raw_list(key).ok_or_else(|| config.missing(key))? {
-        let (names, times) = group.get(0).and_then(Value::as_array).zip(group.get(1).and_then(Value::as_u64)).ok_or_else(wrong)?;
+        let (names, times) =
+            group.get(0).and_then(Value::as_array).zip(group.get(1).and_then(Value::as_u64)).ok_or_else(wrong)?;
         let names = names.iter().map(Value::as_str).collect::<Option<Vec<_>>>().ok_or_else(wrong)?;
         let times = usize::try_from(times).ok().filter(|times| *times <= layers).ok_or_else(wrong)?;
         if names.is_empty() || kinds.len() + names.len() * times > layers {

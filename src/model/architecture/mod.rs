@@ -258,6 +258,12 @@ impl Architecture {
 impl std::fmt::Display for Architecture {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let millions = self.parameters() as f64 / 1e6;
-        write!(f, "{}, {} layers of width {}, {millions:.1}M parameters", self.family.as_str(), self.layers.len(), self.hidden)
+        write!(
+            f,
+            "{}, {} layers of width {}, {millions:.1}M parameters",
+            self.family.as_str(),
+            self.layers.len(),
+            self.hidden
+        )
     }
 }

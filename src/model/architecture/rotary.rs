@@ -78,12 +78,11 @@ impl Rotary {
             (Some(all), Some(name)) if all.is_set(name) => all.object(name)?,
             (parameters, _) => parameters,
         };
-        let (base, scaling, written_fraction) = match &parameters {
-            Some(rope) => (rope.optional_positive("rope_theta")?, scaling(rope)?, rope.optional_positive(FRACTION)?),
-            None => {
-                let scaling = config.object("rope_scaling")?.map_or(Ok(RotaryScaling::None), |rope| scaling(&rope))?;
-                (config.optional_positive("rope_theta")?, scaling, None)
-            }
+        let (base, scaling, written_fraction) = if let Some(rope) = &parameters {
+            (rope.optional_positive("rope_theta")?, scaling(rope)?, rope.optional_positive(FRACTION)?)
+        } else {
+            let scaling = config.object("rope_scaling")?.map_or(Ok(RotaryScaling::None), |rope| scaling(&rope))?;
+            (config.optional_positive("rope_theta")?, scaling, None)
         };
         let fraction = written_fraction.or(config.optional_positive(FRACTION)?).unwrap_or(fraction);
         Self::new(config, head_dim, base.unwrap_or(default_base), fraction, scaling)
@@ -99,7 +98,8 @@ impl Rotary {
     ) -> Result<Self, ArchitectureError> {
         let dims = (head_dim as f64 * fraction) as usize;
         if dims == 0 || dims > head_dim || dims % 2 == 1 {
-            return Err(config.invalid(FRACTION, &format!("a fraction of {head_dim} that is an even number")));
+            return Err(config
+                .invalid(FRACTION, &format!("a fraction that leaves an even number of a head's {head_dim} values")));
         }
         Ok(Self { dims, base, scaling })
     }
@@ -113,18 +113,17 @@ fn scaling(rope: &Config) -> Result<RotaryScaling, ArchitectureError> {
         None | Some("default") => Ok(RotaryScaling::None),
         Some("linear") => Ok(RotaryScaling::Linear { factor: rope.positive("factor")? }),
         Some("llama3") => {
-            let scaling = RotaryScaling::Llama3 {
-                factor: rope.positive("factor")?,
-                low_frequency_factor: rope.positive("low_freq_factor")?,
-                high_frequency_factor: rope.positive("high_freq_factor")?,
-                original_context: rope.positive("original_max_position_embeddings")?,
-            };
-            match scaling {
-                RotaryScaling::Llama3 { low_frequency_factor: low, high_frequency_factor: high, .. } if low >= high => {
-                    Err(rope.invalid("high_freq_factor", "a number above low_freq_factor"))
-                }
-                other => Ok(other),
+            let low_frequency_factor = rope.positive("low_freq_factor")?;
+            let high_frequency_factor = rope.positive("high_freq_factor")?;
+            if low_frequency_factor >= high_frequency_factor {
+                return Err(rope.invalid("high_freq_factor", "a number above low_freq_factor"));
             }
+            Ok(RotaryScaling::Llama3 {
+                factor: rope.positive("factor")?,
+                low_frequency_factor,
+                high_frequency_factor,
+                original_context: rope.positive("original_max_position_embeddings")?,
+            })
         }
         Some(_) => Err(rope.unsupported(key, "default, linear, llama3")),
     }

@@ -41,7 +41,9 @@ pub enum DecoderError {
         tensor: String,
     },
     /// A tensor has another shape than the configuration says.
-    #[error("tensor `{tensor}` has shape {found:?}, config.json asks for {expected:?}; they belong to different models")]
+    #[error(
+        "tensor `{tensor}` has shape {found:?}, config.json asks for {expected:?}; they belong to different models"
+    )]
     Shape {
         /// Its name.
         tensor: String,

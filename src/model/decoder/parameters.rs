@@ -56,18 +56,9 @@ impl Stored {
 #[derive(Debug)]
 pub(super) enum Gains {
     /// For the fused kernels; a unit offset is already added.
-    Fused {
-        weight: Vec<f32>,
-        bias: Option<Vec<f32>>,
-        epsilon: f32,
-    },
+    Fused { weight: Vec<f32>, bias: Option<Vec<f32>>, epsilon: f32 },
     /// As stored.
-    Stored {
-        weight: Stored,
-        bias: Option<Stored>,
-        epsilon: f32,
-        kind: NormKind,
-    },
+    Stored { weight: Stored, bias: Option<Stored>, epsilon: f32, kind: NormKind },
 }
 
 /// An embedding table.
@@ -115,7 +106,9 @@ impl Source<'_> {
         }
         let mut weight = self.values(&norm.weight)?;
         if norm.kind == NormKind::RmsUnitOffset {
-            weight.iter_mut().for_each(|gain| *gain += 1.0);
+            for gain in &mut weight {
+                *gain += 1.0;
+            }
         }
         let bias = norm.bias.as_ref().map(|view| self.values(view)).transpose()?;
         Ok(Gains::Fused { weight, bias, epsilon: norm.epsilon })

@@ -125,7 +125,8 @@ fn every_parameter_of_every_family_gets_a_gradient_that_agrees_with_finite_diffe
 fn the_differentiable_path_refuses_a_batch_that_continues_what_it_has_not_seen() {
     let Some(dir) = folders().into_iter().next() else { return };
     let (architecture, weights) = open(&dir);
-    let plain = Decoder::plain(architecture.clone(), &tensors(&variables(&architecture, &weights, DType::F32))).unwrap();
+    let plain =
+        Decoder::plain(architecture.clone(), &tensors(&variables(&architecture, &weights, DType::F32))).unwrap();
     let mut forest = Forest::default();
     let run = forest.branch(None);
     forest.append(run, &[1, 2], &mut Batch::default());

@@ -136,19 +136,20 @@ impl Engine {
             let mut admitted = Vec::new();
             let mut reserved = active.iter().map(|one| one.blocks).sum::<usize>();
             while let Some(prompt) = waiting.peek().copied() {
-                let Some(request) = requests.get(prompt) else { break };
-                let length = prompts.tokens.get(prompt).map_or(0, |tokens| tokens.len());
-                let writing = Writing::new(request, length, self.max_length_tokens(), release);
-                let blocks = KvCache::blocks_of(writing.limit());
+                let Some(asked) = requests.get(prompt) else { break };
+                let prompt_tokens = prompts.tokens.get(prompt).map_or(0, |ids| ids.len());
+                let draft = Writing::new(asked, prompt_tokens, self.max_length_tokens(), release);
+                let blocks = KvCache::blocks_of(draft.limit());
                 let fits = active.len() + admitted.len() < self.max_batch_tokens()
                     && session.has_room(reserved + blocks + prompts.missing_blocks(prompt));
-                if !fits && !(active.is_empty() && admitted.is_empty()) {
+                let none_yet = active.is_empty() && admitted.is_empty();
+                if !fits && !none_yet {
                     break;
                 }
                 waiting.next();
                 reserved += blocks;
                 self.prefill(session, prompts, prompt)?;
-                admitted.push((prompt, blocks, writing));
+                admitted.push((prompt, blocks, draft));
             }
             if active.is_empty() && admitted.is_empty() {
                 return Ok(());
@@ -210,11 +211,11 @@ impl Engine {
 
     /// Chooses every generation's next token; finished ones are reported and leave.
     #[allow(clippy::too_many_arguments)]
-    fn choose<'a>(
+    fn choose(
         &self,
         session: &mut Session,
         prompts: &mut Prompts<'_>,
-        active: &mut Vec<Active<'a>>,
+        active: &mut Vec<Active<'_>>,
         states: Vec<f32>,
         release: bool,
         text_of: Detokenize<'_>,

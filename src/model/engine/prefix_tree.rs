@@ -75,7 +75,7 @@ fn by_token<'a>(sorted: &[usize], position: usize, tokens: &impl Fn(usize) -> &'
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing)]
 mod tests {
     use super::*;
 
@@ -85,15 +85,15 @@ mod tests {
         let tree = PrefixTree::build(&sequences);
         assert_eq!(tree.nodes.iter().map(|node| node.end - node.start).sum::<usize>(), 7);
         for (sequence, tokens) in sequences.iter().enumerate() {
-            let mut pieces = tree.upwards(sequence).map(|(_, n)| &sequences[n.sequence][n.start..n.end]).collect::<Vec<_>>();
+            let mut pieces =
+                tree.upwards(sequence).map(|(_, n)| &sequences[n.sequence][n.start..n.end]).collect::<Vec<_>>();
             pieces.reverse();
             assert_eq!(pieces.concat(), *tokens);
         }
         for (index, node) in tree.nodes.iter().enumerate() {
             assert!(node.parent.is_none_or(|parent| parent < index), "parents come first");
-            let below = (0..tree.nodes.len()).filter(|other| {
-                std::iter::successors(Some(*other), |o| tree.nodes[*o].parent).any(|o| o == index)
-            });
+            let below = (0..tree.nodes.len())
+                .filter(|other| std::iter::successors(Some(*other), |o| tree.nodes[*o].parent).any(|o| o == index));
             assert_eq!(below.max().unwrap() + 1, node.subtree_end, "a subtree is contiguous");
         }
     }

@@ -191,14 +191,7 @@ impl<'a> Walk<'a> {
     }
 
     /// Puts a stretch of a node into the batch.
-    fn take(
-        &mut self,
-        session: &mut Session,
-        index: usize,
-        node: &Node,
-        run: RunId,
-        stretch: std::ops::Range<usize>,
-    ) {
+    fn take(&mut self, session: &mut Session, index: usize, node: &Node, run: RunId, stretch: std::ops::Range<usize>) {
         let tokens = self.probes.get(node.sequence).map_or(&[][..], |probe| probe.tokens);
         let tokens = tokens.get(node.start + stretch.start..node.start + stretch.end).unwrap_or_default();
         let first_row = session.forest.append(run, tokens, &mut self.batch);

@@ -100,9 +100,7 @@ impl Engine {
     pub(super) fn check<'a>(&self, mut ids: impl Iterator<Item = &'a u32>) -> Result<(), EngineError> {
         let vocabulary = self.vocabulary();
         match ids.find(|id| **id as usize >= vocabulary) {
-            Some(id) => {
-                Err(crate::model::decoder::DecoderError::TokenOutsideVocabulary { id: *id, vocabulary }.into())
-            }
+            Some(id) => Err(crate::model::decoder::DecoderError::TokenOutsideVocabulary { id: *id, vocabulary }.into()),
             None => Ok(()),
         }
     }

@@ -42,11 +42,7 @@ mod tests {
         assert_eq!(windows(3, 4), [(vec![0], vec![1, 2, 3])]);
         assert_eq!(
             windows(10, 4),
-            [
-                (vec![0], vec![1, 2, 3, 4]),
-                (vec![4], vec![5, 6, 7, 8]),
-                (vec![6, 7, 8], vec![9, 10]),
-            ]
+            [(vec![0], vec![1, 2, 3, 4]), (vec![4], vec![5, 6, 7, 8]), (vec![6, 7, 8], vec![9, 10]),]
         );
         assert!(windows(0, 4).is_empty());
     }

@@ -56,7 +56,7 @@ multiversion! {
             }
             Activation::GeluTanh => {
                 // sqrt(2 / pi)
-                const SLOPE: f32 = 0.797_884_56;
+                const SLOPE: f32 = 0.797_884_6;
                 for value in x {
                     let v = *value;
                     let inner = SLOPE * (0.044_715 * v * v).mul_add(v, v);

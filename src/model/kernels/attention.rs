@@ -181,14 +181,15 @@ multiversion! {
         scratch.sums.clear();
         for (m, scores) in scratch.scores.chunks_exact_mut(stride).enumerate() {
             let position = first + m / group;
-            let seen = shape.first_seen(position) + LANES - origin..position + 1 + LANES - origin;
-            scratch.sums.push(softmax(scores, seen.start, seen.end, shape.scale, shape.soft_cap));
+            let (start, end) = (shape.first_seen(position) + LANES - origin, position + 1 + LANES - origin);
+            scratch.sums.push(softmax(scores, start, end, shape.scale, shape.soft_cap));
         }
         for start in (0..count).step_by(ROWS) {
             let rows = (count - start).min(ROWS);
             with_rows!(rows, M, {
                 pack_weights::<M>(&scratch.scores, start, stride, lowest + LANES - origin, last + 1 + LANES - origin, &mut scratch.weights);
-                weigh::<M>(shape, task, keys, &scratch.weights, &scratch.sums[start..start + M], start, (lowest, last), output);
+                let totals = &scratch.sums[start..][..M];
+                weigh::<M>(shape, task, keys, &scratch.weights, totals, start, (lowest, last), output);
             });
         }
     }

@@ -50,6 +50,10 @@ pub fn linear(isa: Isa, x: &PackedRows, w: &PackedMatrix) -> Vec<f32> {
 
 /// The columns of some panels of `y` for some blocks of rows, on the calling thread: row-major, as wide as the panels
 /// are (less at the last output).
+///
+/// # Panics
+///
+/// If the widths of `x` and `W` differ.
 pub fn linear_part(isa: Isa, x: &PackedRows, blocks: Range<usize>, w: &PackedMatrix, panels: Range<usize>) -> Vec<f32> {
     assert_eq!(x.inputs(), w.inputs(), "activations and weights differ in width");
     let width = (panels.end * LANES).min(w.outputs()) - panels.start * LANES;
@@ -212,7 +216,8 @@ mod tests {
 
     #[test]
     fn every_value_is_one_ascending_chain_whatever_the_shape_instructions_and_threads() {
-        for (rows, inputs, outputs) in [(1, 7, 5), (1, 64, 200), (2, 300, 33), (3, 20, 97), (6, 513, 48), (29, 64, 40)] {
+        for (rows, inputs, outputs) in [(1, 7, 5), (1, 64, 200), (2, 300, 33), (3, 20, 97), (6, 513, 48), (29, 64, 40)]
+        {
             let (x, w) = (values("x", rows * inputs), values("w", outputs * inputs));
             let bias = values("b", outputs);
             for bias in [None, Some(bias)] {

@@ -1,8 +1,8 @@
 //! What is read from logits without keeping them.
 
+use super::LANES;
 use super::isa::multiversion;
 use super::math::{exp, fold_sum, tanh};
-use super::LANES;
 
 /// A stretch of one row of logits, in brief.
 #[derive(Debug, Clone, Copy, PartialEq)]

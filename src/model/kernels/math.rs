@@ -2,7 +2,7 @@
 
 /// `e^x`, relative error below 2e-7; 0 below -87.3, saturating above 88.3; NaN stays NaN.
 #[inline(always)]
-#[allow(clippy::inline_always, clippy::excessive_precision)]
+#[allow(clippy::inline_always, clippy::excessive_precision, clippy::many_single_char_names)]
 pub(super) fn exp(x: f32) -> f32 {
     const LOW: f32 = -87.3;
     const HIGH: f32 = 88.3;

@@ -150,7 +150,7 @@ impl ParaphraseData {
                     match reader.template(pattern, template, &wire.ends) {
                         Ok(template) => reader.data.templates.push(template),
                         Err(problem) => {
-                            reader.problems.push(DataError::invalid(*path, format!("template `{pattern}`: {problem}")))
+                            reader.problems.push(DataError::invalid(*path, format!("template `{pattern}`: {problem}")));
                         }
                     }
                 }

@@ -94,7 +94,7 @@ fn request_ranges(part: Part, text: &str) -> Vec<Range<usize>> {
         match piece.kind {
             PieceKind::FieldName => name = Some(piece.text.trim().to_lowercase()),
             PieceKind::FieldText if name.as_deref().is_none_or(|name| REQUEST_FIELDS.contains(&name)) => {
-                ranges.push(range)
+                ranges.push(range);
             }
             _ => {}
         }

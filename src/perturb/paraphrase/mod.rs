@@ -293,7 +293,7 @@ impl<'a> Plan<'a> {
         for piece in &rewording.pieces {
             match piece {
                 Piece::Text(own) if text.is_empty() && !upper && !own.starts_with("I ") => {
-                    text.push_str(&uncapitalised(own))
+                    text.push_str(&uncapitalised(own));
                 }
                 Piece::Text(own) => text.push_str(own),
                 Piece::Slot(slot) => {

@@ -11,10 +11,7 @@ use crate::model::decoder::{DecoderError, KvCache};
 use crate::model::kernels::{self, Isa, NormForm, PackedMatrix, PackedRows};
 
 /// Calls `work` with the values of a contiguous `f32` tensor on the CPU.
-pub(in crate::model::decoder) fn with_values<T>(
-    x: &Tensor,
-    work: impl FnOnce(&[f32]) -> T,
-) -> Result<T, DecoderError> {
+pub(in crate::model::decoder) fn with_values<T>(x: &Tensor, work: impl FnOnce(&[f32]) -> T) -> Result<T, DecoderError> {
     let (storage, layout) = x.storage_and_layout();
     let Storage::Cpu(storage) = &*storage else {
         return Err(candle_core::Error::Msg("the fused path runs on the CPU".to_owned()).into());
@@ -34,12 +31,7 @@ fn width(x: &Tensor) -> Result<usize, DecoderError> {
     Ok(x.dims2()?.1)
 }
 
-pub fn embed(
-    embeddings: &Embeddings,
-    scale: f32,
-    batch: &Batch,
-    head: &Projection,
-) -> Result<Tensor, DecoderError> {
+pub fn embed(embeddings: &Embeddings, scale: f32, batch: &Batch, head: &Projection) -> Result<Tensor, DecoderError> {
     let hidden = match (&embeddings.tokens, head) {
         (Table::Fused { width, .. }, _) => *width,
         (_, Projection::Packed(packed)) => packed.inputs(),
@@ -54,7 +46,9 @@ pub fn embed(
             (_, Projection::Packed(packed)) => packed.copy_row(*id as usize, row),
             _ => {}
         }
-        row.iter_mut().for_each(|value| *value *= scale);
+        for value in row.iter_mut() {
+            *value *= scale;
+        }
     }
     if let Some(Table::Fused { values, width }) = &embeddings.positions {
         for (row, position) in x.chunks_exact_mut(hidden.max(1)).zip(&batch.positions) {
