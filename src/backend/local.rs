@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use rayon::prelude::*;
+
 use super::{BackendError, LanguageModel, ModelIdentity};
 use crate::digest::Digest;
 use crate::model::chat_template::{ChatOptions, ChatTemplate, Date};
@@ -167,7 +169,7 @@ impl LocalModel {
             }
             _ => None,
         };
-        let lists = requests.iter().enumerate().filter_map(list).collect();
+        let lists = requests.par_iter().enumerate().filter_map(list).collect();
         self.score_lists(lists, &mut |index, scores| {
             let one = |score: &SequenceScore| ContinuationLogProb {
                 sum_nats: score.sum_nats(),
@@ -189,7 +191,7 @@ impl LocalModel {
             Request::Rolling { text } => Some((index, self.windows(text))),
             _ => None,
         };
-        let lists = requests.iter().enumerate().filter_map(list).collect();
+        let lists = requests.par_iter().enumerate().filter_map(list).collect();
         self.score_lists(lists, &mut |index, scores| {
             done(
                 index,
@@ -206,10 +208,16 @@ impl LocalModel {
 
     fn answer_generations(&self, requests: &[&Request], done: Done<'_>) -> Result<(), BackendError> {
         let (mut indices, mut generations) = (Vec::new(), Vec::new());
-        for (index, request) in requests.iter().enumerate() {
-            let Request::Generate { prompt, decoding } = request else { continue };
-            let label = Digest::of_json(request)?.as_str().to_owned();
-            match self.generation(prompt, decoding, label) {
+        let read = |(index, request): (usize, &&Request)| match request {
+            Request::Generate { prompt, decoding } => {
+                let label = Digest::of_json(request).map(|digest| digest.as_str().to_owned());
+                Some(label.map(|label| (index, self.generation(prompt, decoding, label))))
+            }
+            _ => None,
+        };
+        let tokenized: Vec<_> = requests.par_iter().enumerate().filter_map(read).collect::<Result<_, _>>()?;
+        for (index, generation) in tokenized {
+            match generation {
                 Ok(generation) => {
                     indices.push(index);
                     generations.push(generation);
@@ -230,7 +238,7 @@ impl LocalModel {
         for (index, request) in requests.iter().enumerate() {
             let Request::PromptSet { prompts, decoding } = request else { continue };
             let label = Digest::of_json(request)?;
-            let prompts = prompts.iter().enumerate();
+            let prompts = prompts.par_iter().enumerate();
             let prompts =
                 prompts.map(|(number, prompt)| self.generation(prompt, decoding, format!("{label}/{number}")));
             match prompts.collect::<Result<Vec<_>, _>>() {

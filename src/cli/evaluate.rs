@@ -13,6 +13,7 @@ use crate::data::{Limit, instances};
 use crate::execute::{Pending, execute};
 use crate::instance::Presentation;
 use crate::model::chat_template::Date;
+use crate::model::engine::EngineOptions;
 use crate::model::checkpoint::{Checkpoint, CheckpointOptions, TemplateChoice};
 use crate::perturb::PerturbationSpec;
 use crate::plan::{Plan, PlanSettings};
@@ -357,7 +358,8 @@ fn default_run_name(manifest: &Manifest) -> anyhow::Result<String> {
 }
 
 fn local_options(args: &EvaluateArgs) -> LocalOptions {
-    LocalOptions { date: Some(args.model.date), ..LocalOptions::default() }
+    let engine = EngineOptions { threads: args.model.threads, ..EngineOptions::default() };
+    LocalOptions { engine, date: Some(args.model.date) }
 }
 
 /// Whether a folder has a chat template that was not asked for; it is not opened for that.

@@ -22,6 +22,8 @@ use clap::{Parser, Subcommand};
 
 pub use exit::Exit;
 
+use crate::data::DataError;
+
 const ABOUT: &str =
     "Evaluates instruction-tuned checkpoints for performance and prompt sensitivity, per loss weighting";
 
@@ -97,7 +99,8 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Err(error) if exit::is_broken_pipe(&error) => Exit::Success.into(),
         Err(error) => {
             progress::note(false, &format!("error: {error:#}"));
-            Exit::Failure.into()
+            let empty = matches!(error.downcast_ref(), Some(DataError::Empty { .. }));
+            if empty { Exit::Nothing.into() } else { Exit::Failure.into() }
         }
     }
 }
