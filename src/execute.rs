@@ -195,6 +195,7 @@ fn judge_one(
         metric: judged.metric,
         score: judged.score,
         response: key.clone(),
+        prompt_tokens_cut: response.prompt_tokens_cut(),
     });
     Ok(scores.collect())
 }

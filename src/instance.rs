@@ -6,12 +6,15 @@ use crate::chat::{Message, Role};
 use crate::request::Prompt;
 
 /// A solved example shown before the question.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Shot {
     /// The example's question, rendered like the real one.
     pub query: String,
     /// Its answer.
     pub target: String,
+    /// Between the two; `None` is the prompt's `target_delimiter`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delimiter: Option<String>,
 }
 
 /// The parts of a prompt, in the order in which they are joined.
@@ -67,37 +70,47 @@ impl PromptParts {
     }
 
     fn plain_text(&self) -> String {
-        let mut text = self.system.clone().unwrap_or_default();
-        if !text.is_empty() && !self.instruction.is_empty() {
-            text.push_str("\n\n");
-        }
-        text.push_str(&self.instruction);
-        text.push_str(&self.examples_text());
-        text.push_str(&self.query);
-        if !self.assistant_prefix.is_empty() {
-            text.push_str(&self.target_delimiter);
-            text.push_str(&self.assistant_prefix);
-        }
-        text
+        let query = delimited(&self.query, &self.assistant_prefix, &self.target_delimiter);
+        self.head() + &self.examples_text() + &query
+    }
+
+    /// System instruction and description.
+    fn head(&self) -> String {
+        delimited(self.system.as_deref().unwrap_or_default(), &self.instruction, &self.fewshot_delimiter)
     }
 
     fn examples_text(&self) -> String {
         self.shots
             .iter()
-            .map(|shot| [&shot.query, &self.target_delimiter, &shot.target, &self.fewshot_delimiter])
+            .map(|shot| {
+                let delimiter = shot.delimiter.as_ref().unwrap_or(&self.target_delimiter);
+                [&shot.query, delimiter, &shot.target, &self.fewshot_delimiter]
+            })
             .flat_map(|pieces| pieces.map(String::as_str))
             .collect()
     }
 
     fn conversation(&self, turns: Vec<Message>) -> Prompt {
-        let head = [self.system.as_deref().unwrap_or_default(), &self.instruction];
-        let head = head.iter().filter(|part| !part.is_empty()).copied().collect::<Vec<_>>().join("\n\n");
+        let head = self.head();
         let system = (!head.is_empty()).then(|| Message::new(Role::System, head));
         Prompt::Chat {
             messages: system.into_iter().chain(turns).collect(),
             assistant_prefix: self.assistant_prefix.clone(),
         }
     }
+}
+
+/// Whether a delimiter stands between two texts: neither is empty and no white space is there already.
+pub(crate) fn needs_delimiter(before: &str, after: &str) -> bool {
+    !before.is_empty()
+        && !after.is_empty()
+        && !before.ends_with(char::is_whitespace)
+        && !after.starts_with(char::is_whitespace)
+}
+
+/// Joins two texts as lm-evaluation-harness does (`maybe_delimit`).
+pub(crate) fn delimited(before: &str, after: &str, delimiter: &str) -> String {
+    [before, if needs_delimiter(before, after) { delimiter } else { "" }, after].concat()
 }
 
 /// What a good answer is.
@@ -150,7 +163,7 @@ mod tests {
     fn parts() -> PromptParts {
         PromptParts {
             instruction: "Answer.\n\n".into(),
-            shots: vec![Shot { query: "Q: 1+1\nA:".into(), target: "2".into() }],
+            shots: vec![Shot { query: "Q: 1+1\nA:".into(), target: "2".into(), delimiter: None }],
             query: "Q: 2+2\nA:".into(),
             target_delimiter: " ".into(),
             fewshot_delimiter: "\n\n".into(),
@@ -162,6 +175,20 @@ mod tests {
     fn plain_text_joins_description_examples_and_question_as_lm_eval_does() {
         let expected = "Answer.\n\nQ: 1+1\nA: 2\n\nQ: 2+2\nA:";
         assert_eq!(parts().present(Presentation::Text), Prompt::Text(expected.into()));
+    }
+
+    /// As lm-evaluation-harness 0.4.13 joins them.
+    #[test]
+    fn no_delimiter_stands_where_white_space_does() {
+        let text = |parts: PromptParts| parts.present(Presentation::Text).to_string();
+        let prefixed = |prefix: &str| text(PromptParts { assistant_prefix: prefix.into(), shots: Vec::new(), ..parts() });
+        assert!(prefixed("So:").ends_with("A: So:") && prefixed(" So:").ends_with("A: So:"));
+        let head = |system: &str| text(PromptParts { system: Some(system.into()), ..parts() });
+        assert!(head("Be brief.").starts_with("Be brief.\n\nAnswer."));
+        assert!(head("Be brief.\n").starts_with("Be brief.\nAnswer."));
+        let own = Shot { query: "Q:".into(), target: "2".into(), delimiter: Some(" -> ".into()) };
+        let own = text(PromptParts { shots: vec![own], instruction: String::new(), ..parts() });
+        assert_eq!(own, "Q: -> 2\n\nQ: 2+2\nA:");
     }
 
     #[test]

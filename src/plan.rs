@@ -93,10 +93,14 @@ impl Plan {
                 });
             }
             let posix = settings.posix.filter(|posix| index < posix.instances_per_task);
-            // Every wording is scored under every other: one draw of each perturbation keeps the square small.
-            let first_draws: Vec<&Wording> = wordings.iter().filter(|wording| wording.id.draw == 0).collect();
-            if let Some(posix) = posix.filter(|_| first_draws.len() > 1) {
-                self.records.push(prompt_set(task, instance, &first_draws, settings.presentation, posix));
+            // Every wording is scored under every other: one draw of each perturbation keeps the square small. A
+            // wording that asks for another reply (a moved option) says nothing about sensitivity here.
+            let same: Vec<&Wording> = wordings
+                .iter()
+                .filter(|wording| wording.id.draw == 0 && wording.expectation == instance.expectation)
+                .collect();
+            if let Some(posix) = posix.filter(|_| same.len() > 1) {
+                self.records.push(prompt_set(task, instance, &same, settings.presentation, posix));
             }
         }
         Ok(())

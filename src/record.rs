@@ -20,7 +20,7 @@ pub enum Purpose {
         /// What a good answer to this wording is.
         expectation: Expectation,
     },
-    /// To measure POSIX over the original and the first draw of every perturbation.
+    /// To measure POSIX over the original and the first draw of every perturbation that keeps the expected answer.
     Posix {
         /// The wordings, in the order of the request's prompts.
         variants: Vec<VariantId>,
@@ -86,4 +86,12 @@ pub struct ScoreRecord {
     pub score: Score,
     /// Key of the response that was judged.
     pub response: Digest,
+    /// Tokens cut off the left of the prompt because the model's context is too short for it.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub prompt_tokens_cut: usize,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // the signature that serde calls
+fn is_zero(count: &usize) -> bool {
+    *count == 0
 }

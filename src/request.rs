@@ -11,7 +11,7 @@ pub enum Prompt {
     /// Plain text; the tokenizer adds its own special tokens (a beginning-of-text token, say).
     Text(String),
     /// A conversation, rendered by the model's chat template with the generation prompt open; no further special
-    /// tokens are added. `assistant_prefix` is appended after the generation prompt.
+    /// tokens are added. An `assistant_prefix` is rendered as the model's turn, which stays open behind it.
     Chat {
         /// The turns, first to last.
         messages: Vec<Message>,

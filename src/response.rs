@@ -14,6 +14,11 @@ pub enum FinishReason {
     Length,
 }
 
+#[allow(clippy::trivially_copy_pass_by_ref)] // the signature that serde calls
+fn is_zero(count: &usize) -> bool {
+    *count == 0
+}
+
 /// A generated continuation.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Generation {
@@ -23,6 +28,9 @@ pub struct Generation {
     pub token_ids: Vec<u32>,
     /// Why it ended.
     pub finish: FinishReason,
+    /// Tokens cut off the left of the prompt because the model's context is too short for it.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub prompt_tokens_cut: usize,
 }
 
 /// The log-probability of one continuation.
@@ -34,6 +42,9 @@ pub struct ContinuationLogProb {
     pub tokens: usize,
     /// Whether greedy decoding would have produced exactly these tokens.
     pub is_greedy: bool,
+    /// Tokens cut off the left of the prompt because the model's context is too short for it.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub prompt_tokens_cut: usize,
 }
 
 /// A model's answer to a [`Request`](crate::request::Request), of the matching kind.
@@ -67,4 +78,16 @@ pub enum Response {
         /// For people.
         reason: String,
     },
+}
+
+impl Response {
+    /// The most tokens that were cut off the left of a prompt; 0 where every prompt fitted the model's context.
+    pub fn prompt_tokens_cut(&self) -> usize {
+        match self {
+            Self::Generated(generation) => generation.prompt_tokens_cut,
+            Self::LogProbs { continuations } => continuations.iter().map(|c| c.prompt_tokens_cut).max().unwrap_or(0),
+            Self::PromptSet { replies, .. } => replies.iter().map(|reply| reply.prompt_tokens_cut).max().unwrap_or(0),
+            Self::Rolling { .. } | Self::Failed { .. } => 0,
+        }
+    }
 }

@@ -55,7 +55,7 @@ pub enum FilterStep {
     Lowercase,
     /// `uppercase`.
     Uppercase,
-    /// `remove_whitespace`: white space at the start is removed (Python's `lstrip`), as lm-evaluation-harness does.
+    /// `remove_whitespace`: white space at both ends is removed, as lm-evaluation-harness does since 0.4.13.
     RemoveWhitespace,
     /// `map`: looks the answer up in a table.
     Map {

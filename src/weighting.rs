@@ -90,14 +90,14 @@ impl Weighting {
     pub fn from_folder_name(name: &str) -> Option<Self> {
         let reference = after(name, "lambda_p-").zip(after(name, "lambda_r-"));
         if let Some((prompt, response)) = reference {
-            return Self::new(leading_number(prompt)?, leading_number(response)?).ok();
+            return Self::new(split_number(prompt)?.0, split_number(response)?.0).ok();
         }
         name.match_indices('p').find_map(|(at, _)| {
             let starts_a_word =
                 name.get(..at).and_then(|head| head.chars().next_back()).is_none_or(|before| !before.is_alphanumeric());
             let tail = name.get(at + 1..).filter(|_| starts_a_word)?;
-            let prompt = leading_number(tail)?;
-            let response = leading_number(after(tail, "-r")?)?;
+            let (prompt, tail) = split_number(tail)?;
+            let (response, _) = split_number(tail.strip_prefix("-r")?)?;
             Self::new(prompt, response).ok()
         })
     }
@@ -107,10 +107,11 @@ fn after<'a>(text: &'a str, marker: &str) -> Option<&'a str> {
     text.split_once(marker).map(|(_, tail)| tail)
 }
 
-/// The decimal number at the start of `text`; a dot that no digit follows is not part of it.
-fn leading_number(text: &str) -> Option<f64> {
+/// The decimal number at the start of `text`, and what follows; a dot that no digit follows is not part of it.
+fn split_number(text: &str) -> Option<(f64, &str)> {
     let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
-    text.get(..end)?.trim_end_matches('.').parse().ok()
+    let number = text.get(..end)?.trim_end_matches('.');
+    Some((number.parse().ok()?, text.get(number.len()..)?))
 }
 
 impl fmt::Display for Weighting {
@@ -164,7 +165,7 @@ mod tests {
         ] {
             assert_eq!(Weighting::from_folder_name(name), expected, "{name}");
         }
-        for name in ["gpt2-r0", "step0.4-r0.6", "p2-r1", "p0-r0", "plain", ""] {
+        for name in ["gpt2-p0-step500-r1", "gpt2-r0", "step0.4-r0.6", "p2-r1", "p0-r0", "plain", ""] {
             assert_eq!(Weighting::from_folder_name(name), None, "{name}");
         }
     }

@@ -38,7 +38,12 @@ fn planned(name: &str, limit: usize, perturbations: &str, posix: usize) -> (Task
 }
 
 fn says(text: &str) -> Response {
-    Response::Generated(Generation { text: text.to_owned(), token_ids: vec![1], finish: FinishReason::EndToken })
+    Response::Generated(Generation {
+        text: text.to_owned(),
+        token_ids: vec![1],
+        finish: FinishReason::EndToken,
+        prompt_tokens_cut: 0,
+    })
 }
 
 /// Answers `budget` requests and then breaks.
@@ -143,8 +148,8 @@ fn two_checkpoints_or_two_decodings_never_share_a_key() {
 }
 
 #[test]
-fn a_prompt_set_holds_the_original_and_the_first_draw_of_each_perturbation() {
-    let (_, plan) = planned("wit_choice", 2, "typo:3,option_order:2", 1);
+fn a_prompt_set_holds_the_first_draw_of_each_perturbation_that_keeps_the_answer() {
+    let (_, plan) = planned("wit_choice", 2, "typo:3,option_order:2,casing", 1);
     let sets: Vec<_> = plan
         .records
         .iter()
@@ -156,7 +161,7 @@ fn a_prompt_set_holds_the_original_and_the_first_draw_of_each_perturbation() {
     assert_eq!(sets.len(), 1, "posix was asked of one instance");
     let (variants, prompts) = sets[0];
     let names: Vec<String> = variants.iter().map(ToString::to_string).collect();
-    assert_eq!(names, ["original", "typo@default#0", "option_order@default#0"]);
+    assert_eq!(names, ["original", "typo@default#0", "casing@default#0"]);
     assert_eq!(prompts.len(), 3);
     assert_eq!(prompts.iter().collect::<std::collections::HashSet<&Prompt>>().len(), 3, "the wordings differ");
 }
@@ -183,8 +188,7 @@ fn another_perturbation_changes_no_variant_of_the_first() {
 fn a_task_whose_instances_expect_another_kind_of_answer_is_refused_by_name() {
     let selection = Catalog::load(&[]).unwrap().select("wit_choice,wit_follow").unwrap();
     let choice = instances(&selection.tasks[0], &InstanceOptions::default()).unwrap();
-    let settings =
-        PlanSettings { perturbations: &[], seed: Seed(0), presentation: Presentation::Text, posix: None };
+    let settings = PlanSettings { perturbations: &[], seed: Seed(0), presentation: Presentation::Text, posix: None };
     let perturber = Perturber::embedded().unwrap();
     let outcome = Plan::default().add_task(&selection.tasks[1].task, &choice, &perturber, &settings);
     let Err(PlanError::Mismatch { task, instance, .. }) = outcome else { panic!("{outcome:?}") };

@@ -1,6 +1,8 @@
 //! Reports of a made-up run with hostile text wherever text can be: numbers, words, formats and what must stay text.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, missing_docs)]
 
+#[path = "reports/comparisons.rs"]
+mod comparisons;
 #[path = "reports/run.rs"]
 mod run;
 

@@ -149,6 +149,27 @@ fn a_bbh_prompt_is_that_of_the_protocol_with_and_without_chain_of_thought() {
 }
 
 #[test]
+fn robust_bbh_asks_the_same_and_ends_only_where_the_model_asks_a_question_of_its_own() {
+    let catalog = shipped();
+    for source in &catalog.select("bbh_cot_fewshot").unwrap().tasks {
+        let robust = source.task.name.replace("bbh_cot_fewshot", "bbh_cot_fewshot_robust");
+        let robust = &catalog.task(&robust).unwrap().task;
+        assert_eq!((&robust.alias, robust.num_fewshot), (&source.task.alias, 3), "{}", robust.name);
+        let OutputType::GenerateUntil(decoding) = &robust.output else { panic!("generation was expected") };
+        assert_eq!(decoding.stop, ["</s>", "\nQ:", "\n\nQ:"]);
+        assert_eq!(robust.filters.iter().map(|filter| filter.name.as_str()).collect::<Vec<_>>(), ["robust"]);
+        assert_eq!(robust.filters[0], source.task.filters[1]);
+    }
+    let json = r#"{"examples": [{"input": "not True is", "target": "False"}]}"#;
+    let cot = (1..4).map(|n| format!("Q: {n}\nA: Let's think step by step.\nThe answer is {n}.")).collect::<Vec<_>>();
+    let cot = format!("CANARY\n-----\nDescribed.\n\n{}", cot.join("\n\n"));
+    let data = folder(&[("bbh/boolean_expressions.json", json), ("cot-prompts/boolean_expressions.txt", &cot)]);
+    let options = InstanceOptions { data_dir: Some(data.path()), ..InstanceOptions::default() };
+    let prompt = |task: &str| text(&make(&catalog, task, &options)[0]);
+    assert_eq!(prompt("bbh_cot_fewshot_robust_boolean_expressions"), prompt("bbh_cot_fewshot_boolean_expressions"));
+}
+
+#[test]
 fn the_real_mmlu_has_57_subjects_and_14042_questions() {
     let Some(data) = real_data() else { return };
     let catalog = shipped();
@@ -171,11 +192,11 @@ fn the_real_mmlu_has_57_subjects_and_14042_questions() {
 }
 
 #[test]
-fn the_real_bbh_has_27_tasks_and_6511_problems_in_both_styles() {
+fn the_real_bbh_has_27_tasks_and_6511_problems_in_every_style() {
     let Some(data) = real_data() else { return };
     let catalog = shipped();
     let options = InstanceOptions { data_dir: Some(&data), ..InstanceOptions::default() };
-    for (group, shots) in [("bbh", 0), ("bbh_cot_fewshot", 3)] {
+    for (group, shots) in [("bbh", 0), ("bbh_cot_fewshot", 3), ("bbh_cot_fewshot_robust", 3)] {
         let selection = catalog.select(group).unwrap();
         assert_eq!(selection.tasks.len(), 27);
         let made = selection.tasks.iter().map(|source| instances(source, &options).unwrap_or_else(|e| panic!("{e}")));
@@ -306,7 +327,7 @@ fn a_last_word_carries_its_own_space_and_a_passage_is_the_whole_prompt() {
 fn every_shipped_task_loads_without_remarks_and_belongs_to_a_group() {
     let catalog = shipped();
     assert_eq!(catalog.notes(), &[]);
-    let selection = catalog.select("wit_default,mmlu,mmlu_flexible,bbh,bbh_cot_fewshot").unwrap();
+    let selection = catalog.select("wit_default,mmlu,mmlu_flexible,bbh,bbh_cot_fewshot*").unwrap();
     assert_eq!(selection.tasks.len(), catalog.tasks().count());
     let summaries = catalog.summaries();
     let of = |name: &str| summaries.iter().find(|summary| summary.name == name).unwrap();
@@ -447,6 +468,12 @@ fn what_is_not_supported_is_refused_by_name_with_file_and_line() {
             "filter_list:\n  - name: f\n    filter:\n      - function: regex\n        regex_pattern: '(('\n",
             &["t.yaml:8", "(("],
         ),
+        (
+            "filter_list:\n  - name: f\n    filter:\n      - function: regex\n        regex_pattern: '\\p{L}+'\n",
+            &["t.yaml:8", "p{L}+", "Python"],
+        ),
+        ("metric_list:\n  - metric: exact_match\n    regexes_to_ignore: ['\\p{L}+']\n", &["t.yaml:8", "p{L}+"]),
+        ("description: '{{ q * n }}'\n", &["t.yaml:8", "description", "whole number"]),
         ("repeats: 4\n", &["t.yaml:8", "repeats"]),
         ("num_fewshot: two\n", &["t.yaml:8", "num_fewshot"]),
         ("description: '{{ open'\n", &["t.yaml:8", "description"]),
@@ -508,6 +535,104 @@ fn hostile_files_are_refused_and_end() {
     assert!(Catalog::load(&[folder.path().join("missing")]).is_err());
 }
 
+/// A bracket that needs no escape in a class of Python's: judging reads it so, and so does loading.
+#[test]
+fn what_loads_can_be_judged() {
+    let more = "filter_list:\n  - name: f\n    filter:\n      - {function: regex, regex_pattern: '[[(]([A-D])[])]'}\n";
+    let (catalog, _folder) = load(&[("t.yaml", &task_file(more))]).unwrap();
+    assert!(wit_eval::scoring::Judge::new(&catalog.task("t").unwrap().task).is_ok());
+}
+
+#[test]
+fn includes_and_groups_that_multiply_are_refused_or_read_once() {
+    let names: Vec<String> = (0..8).map(|level| format!("t{level}.yaml")).collect();
+    let texts: Vec<String> = (1..9).map(|next| format!("include: [{}]\n", format!("t{next}.yaml, ").repeat(30))).collect();
+    let mut files: Vec<(&str, &str)> = names.iter().map(String::as_str).zip(texts.iter().map(String::as_str)).collect();
+    files[7].1 = "description: x\n";
+    files.push(("t.yaml", "include: t0.yaml\ntask: t\n"));
+    let error = refusal(&files);
+    assert!(error.contains("include") && error.contains("64 files"), "{error}");
+
+    let names: Vec<String> = (0..16).map(|level| format!("g{level}.yaml")).collect();
+    let mut texts: Vec<String> =
+        (0..15).map(|level| format!("group: g{level}\ntask: [{}]\n", format!("g{}, ", level + 1).repeat(10))).collect();
+    texts.push("group: g15\ntask: [wit_choice]\n".to_owned());
+    let files: Vec<(&str, &str)> = names.iter().map(String::as_str).zip(texts.iter().map(String::as_str)).collect();
+    let (catalog, _folder) = load(&files).unwrap();
+    assert_eq!(catalog.select("g0").unwrap().tasks.len(), 1);
+    assert_eq!(catalog.summaries().iter().find(|summary| summary.name == "g0").map(|summary| summary.tasks), Some(1));
+}
+
+/// The depth counts from the deepest group, whichever of them comes first by name.
+#[test]
+fn groups_nest_sixteen_levels_and_no_more() {
+    let nested = |levels: usize| {
+        let files: Vec<(String, String)> = (0..=levels)
+            .map(|level| {
+                let member = if level == levels { "wit_choice".to_owned() } else { format!("g{:02}", levels - level - 1) };
+                let name = levels - level;
+                (format!("g{name:02}.yaml"), format!("group: g{name:02}\ntask: [{member}]\n"))
+            })
+            .collect();
+        let files: Vec<(&str, &str)> = files.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
+        load(&files).map(|_| ())
+    };
+    assert_eq!(nested(16), Ok(()));
+    assert!(matches!(nested(17), Err(CatalogError::GroupCycle { .. })));
+}
+
+#[test]
+fn a_template_that_asks_for_too_much_memory_is_an_error_that_names_task_and_key() {
+    let file = task_file("description: '{{ (q * 100) | regex_replace(\"\", q * 10000) }}'\n");
+    let docs = format!("{{\"q\": \"{}\"}}\n", "x".repeat(1_000));
+    let (catalog, _folder) = load(&[("t.yaml", &file), ("d.jsonl", &docs)]).unwrap();
+    let error = instances(catalog.task("t").unwrap(), &InstanceOptions::default()).unwrap_err().to_string();
+    assert!(error.contains("task `t`") && error.contains("description"), "{error}");
+}
+
+#[test]
+fn data_files_may_be_a_path_a_list_or_splits_and_tags_one_or_several() {
+    let plain = task_file("").replace("test_split: test", "test_split: train");
+    let with = |files: &str| plain.replace("{test: d.jsonl}", files);
+    for (files, documents) in
+        [("d.jsonl", 3), ("[d.jsonl, e.jsonl]", 4), ("{train: d.jsonl}", 3), ("{train: [e.jsonl, d.jsonl]}", 4)]
+    {
+        let text = with(files) + "tag: [one, two]\n";
+        let (catalog, _folder) =
+            load(&[("t.yaml", &text), ("d.jsonl", DOCS), ("e.jsonl", "{\"q\": \"x\", \"a\": \"y\"}\n")]).unwrap();
+        assert_eq!(make(&catalog, "t", &InstanceOptions::default()).len(), documents, "{files}");
+        assert_eq!(catalog.select("one").unwrap().tasks.len(), 1);
+        assert_eq!(catalog.tagged("two").unwrap(), ["t"]);
+    }
+    let text = with("d.jsonl") + "tag: one\n";
+    let (catalog, _folder) = load(&[("t.yaml", &text), ("d.jsonl", DOCS)]).unwrap();
+    assert_eq!(catalog.tagged("one").unwrap(), ["t"]);
+}
+
+#[test]
+fn a_group_file_may_include_and_a_member_written_in_place_may_not() {
+    let template = "aggregate_metric_list: [{metric: exact_match, weight_by_size: false}]\n";
+    let task = task_file("");
+    let files = [("g.yaml", "include: base_yaml\ngroup: g\ntask: [t]\n"), ("base_yaml", template), ("t.yaml", &task)];
+    let own = "group: g\ntask: [t]\naggregate_metric_list: [{metric: exact_match, weight_by_size: false}]\n";
+    let loaded = load(&files);
+    let group = loaded.map(|(catalog, _)| catalog.group("g").cloned());
+    let plain = load(&[("g.yaml", own), ("t.yaml", &task)]).map(|(catalog, _)| catalog.group("g").cloned());
+    assert_eq!(group, plain);
+    let error = refusal(&[("g.yaml", "group: g\ntask:\n  - task: t\n    include: x.yaml\n"), ("t.yaml", &task)]);
+    assert!(error.contains("include") && error.contains("its own file"), "{error}");
+}
+
+/// As lm-evaluation-harness counts it: whether greedy decoding gives the right option.
+#[test]
+fn a_choice_task_may_count_exact_matches() {
+    let file = task_file("doc_to_choice: ['1', '2', '3']\nmetric_list: [{metric: acc}, {metric: exact_match}]\n")
+        .replace("generate_until", "multiple_choice");
+    let (catalog, _folder) = load(&[("t.yaml", &file), ("d.jsonl", DOCS)]).unwrap();
+    let metrics: Vec<Metric> = catalog.task("t").unwrap().task.metrics.iter().map(|spec| spec.metric).collect();
+    assert_eq!(metrics, [Metric::Acc, Metric::ExactMatch]);
+}
+
 #[test]
 fn a_document_that_does_not_fit_is_named_with_its_position_and_the_key() {
     let docs = "{\"q\": \"one?\", \"a\": \"1\"}\n{\"a\": \"2\"}\n";
@@ -531,4 +656,72 @@ fn documents_of_one_cluster_share_it() {
     let made = make(&catalog, "t", &InstanceOptions::default());
     assert_eq!([&made[0].cluster, &made[1].cluster], ["x", "x"]);
     assert_eq!(made[1].prompt.protected, ["2"]);
+}
+
+/// The examples' questions, document by document.
+fn drawn(splits: &str, sampler: &str, count: usize, files: &[(&str, &str)]) -> Vec<String> {
+    let file = format!(
+        "task: t\noutput_type: generate_until\ndataset_path: json\n{splits}\ndoc_to_text: q\ndoc_to_target: a\n\
+         fewshot_config: {{sampler: {sampler}}}\nnum_fewshot: {count}\n"
+    );
+    let (catalog, _folder) = load(&[&[("t.yaml", file.as_str())], files].concat()).unwrap();
+    let made = make(&catalog, "t", &InstanceOptions::default());
+    let questions = |instance: &Instance| instance.prompt.shots.iter().map(|shot| shot.query.clone()).collect();
+    made.iter().map(questions).collect()
+}
+
+fn questions(names: &[&str]) -> String {
+    names.iter().map(|name| format!("{{\"q\": \"{name}\", \"a\": \"x\"}}\n")).collect()
+}
+
+/// Expected draws were printed by lm-evaluation-harness 0.4.13 (`ContextSampler`, `FirstNSampler`, seed 1234).
+#[test]
+fn draws_are_those_of_lm_eval_where_no_split_is_named_and_where_documents_repeat() {
+    let examples = questions(&["e0", "e1", "e2", "e3", "e4", "e5", "e6", "e7"]);
+    let asked = questions(&["d0", "d1", "d2", "d3"]);
+    let files = [("e.jsonl", examples.as_str()), ("d.jsonl", asked.as_str())];
+    let splits = "dataset_kwargs: {data_files: {train: e.jsonl, val: d.jsonl}}\ntraining_split: train\nvalidation_split: val";
+    assert_eq!(drawn(splits, "default", 2, &files), ["e7e0", "e1e6", "e0e5", "e1e0"]);
+    let named = format!("{splits}\nfewshot_split: train");
+    assert_eq!(drawn(&named, "default", 2, &files), ["e7e0", "e0e7", "e0e5", "e1e0"]);
+
+    let repeated = questions(&["a", "b", "a", "b", "a", "c", "d"]);
+    let files = [("d.jsonl", repeated.as_str())];
+    let splits = "dataset_kwargs: {data_files: {test: d.jsonl}}\ntest_split: test\nfewshot_split: test";
+    assert_eq!(drawn(splits, "default", 3, &files), ["bcd", "cda", "bdb", "cad", "bdc", "daa", "baa"]);
+    assert_eq!(drawn(splits, "first_n", 3, &files), ["bbc", "aaa", "bbc", "aaa", "bbc", "aba", "aba"]);
+}
+
+/// Expected prompts were printed by lm-evaluation-harness 0.4.13.
+#[test]
+fn an_example_keeps_its_own_delimiter_and_a_prefix_takes_none_where_white_space_is() {
+    let shown = |more: &str| {
+        let more = format!("fewshot_split: test\nnum_fewshot: 1\n{more}");
+        let (catalog, _folder) = load(&[("t.yaml", &task_file(&more)), ("d.jsonl", DOCS)]).unwrap();
+        text(&make(&catalog, "t", &InstanceOptions::default())[0])
+    };
+    let sampler = "sampler: first_n";
+    assert_eq!(
+        shown(&format!("target_delimiter: ' => '\nfewshot_config: {{{sampler}, target_delimiter: ' -> '}}\n")),
+        "two? -> 2\n\none?"
+    );
+    for (prefix, expected) in [
+        ("So:", "two? So: 2\n\none? So:"),
+        (" So:", "two? So: 2\n\none? So:"),
+        ("So ", "two? So 2\n\none? So "),
+        ("So:\\n", "two? So:\n2\n\none? So:\n"),
+    ] {
+        assert_eq!(shown(&format!("fewshot_config: {{{sampler}}}\ngen_prefix: \"{prefix}\"\n")), expected);
+    }
+}
+
+#[test]
+fn option_texts_for_the_filter_come_from_the_column_choices() {
+    let filter = "filter_list:\n  - name: f\n    filter:\n      - {function: multi_choice_regex}\n      - {function: take_first}\n";
+    let docs = "{\"q\": \"?\", \"a\": \"(A)\", \"choices\": [\"u\", \"v\"]}\n";
+    let (catalog, _folder) = load(&[("t.yaml", &task_file(filter)), ("d.jsonl", docs)]).unwrap();
+    let Expectation::Text { choices, .. } = &make(&catalog, "t", &InstanceOptions::default())[0].expectation else {
+        panic!("a text is expected");
+    };
+    assert_eq!(choices, &["u", "v"]);
 }

@@ -21,6 +21,15 @@ fn fixtures() -> Option<PathBuf> {
     Some(dir)
 }
 
+/// The folder, unless it is missing; the reason is printed.
+fn present(dir: PathBuf) -> Option<PathBuf> {
+    let there = dir.is_dir();
+    if !there {
+        eprintln!("skipped: {} is not there", dir.display());
+    }
+    there.then_some(dir)
+}
+
 fn json(path: &Path) -> Value {
     serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
 }
@@ -113,7 +122,7 @@ fn rendered_chats_and_their_ids_equal_those_of_transformers() {
 #[test]
 fn published_templates_render_a_plain_conversation() {
     let Some(fixtures) = fixtures() else { return };
-    let tokenizers = fixtures.join("../models/tokenizers");
+    let Some(tokenizers) = present(fixtures.join("../models/tokenizers")) else { return };
     let named = NamedTokens { bos: Some("<s>".to_owned()), eos: Some("</s>".to_owned()), ..NamedTokens::default() };
     let mut templates = Vec::new();
     for entry in std::fs::read_dir(tokenizers.join("chat_templates")).unwrap() {
@@ -138,7 +147,7 @@ fn published_templates_render_a_plain_conversation() {
 #[test]
 fn a_folder_with_tokenizer_json_alone_opens() {
     let Some(fixtures) = fixtures() else { return };
-    let dir = fixtures.join("../models/tinystories-instruct-3m-chat");
+    let Some(dir) = present(fixtures.join("../models/tinystories-instruct-3m-chat")) else { return };
     let declared = DeclaredIds { bos: Some(14018), eos: Some(14018) };
     let tokenizer = TextTokenizer::open(&dir, declared).unwrap();
     assert_eq!(tokenizer.named_tokens().eos.as_deref(), Some("<|endoftext|>"));
@@ -151,7 +160,8 @@ fn a_folder_with_tokenizer_json_alone_opens() {
 fn truncation_and_padding_left_in_a_tokenizer_file_are_off() {
     let Some(fixtures) = fixtures() else { return };
     // This tokenizer.json truncates to 64 tokens and pads to 64.
-    let tokenizer = open(&fixtures.join("../models/tokenizers/gpt2"));
+    let Some(dir) = present(fixtures.join("../models/tokenizers/gpt2")) else { return };
+    let tokenizer = open(&dir);
     assert_eq!(tokenizer.encode("Hello", true).unwrap(), [15496]);
     let long = "word ".repeat(200);
     assert_eq!(tokenizer.decode(&tokenizer.encode(&long, true).unwrap(), false).unwrap(), long);
@@ -160,7 +170,8 @@ fn truncation_and_padding_left_in_a_tokenizer_file_are_off() {
 #[test]
 fn a_beginning_token_in_the_text_is_not_doubled() {
     let Some(fixtures) = fixtures() else { return };
-    let tokenizer = open(&fixtures.join("tokenizers/bpe_llama3"));
+    let Some(dir) = present(fixtures.join("tokenizers/bpe_llama3")) else { return };
+    let tokenizer = open(&dir);
     let bos = tokenizer.bos_id().unwrap();
     let plain = tokenizer.encode_prompt("Hello", Specials::Added).unwrap();
     assert_eq!(plain[0], bos);
@@ -173,8 +184,33 @@ fn a_beginning_token_in_the_text_is_not_doubled() {
 #[test]
 fn a_blank_context_starts_from_the_prefix_token() {
     let Some(fixtures) = fixtures() else { return };
-    let tokenizer = open(&fixtures.join("tokenizers/bpe_qwen"));
+    let Some(dir) = present(fixtures.join("tokenizers/bpe_qwen")) else { return };
+    let tokenizer = open(&dir);
     let pair = tokenizer.split_pair(" \n", "x", Specials::Added).unwrap();
     assert_eq!(pair.context, [tokenizer.eos_id().unwrap()]);
     assert_eq!(tokenizer.decode(&pair.continuation, false).unwrap(), " \nx");
+}
+
+#[test]
+fn subword_sampling_left_in_a_tokenizer_file_is_off_and_every_declared_token_is_in_the_digest() {
+    let folder = tempfile::tempdir().unwrap();
+    wit_eval::model::untrained::write_untrained_checkpoint(folder.path(), wit_eval::seed::Seed(0)).unwrap();
+    let before = open(folder.path());
+    let path = folder.path().join("tokenizer.json");
+    let mut file = json(&path);
+    file["model"]["vocab"]["ab"] = 258.into();
+    file["model"]["merges"] = serde_json::json!([["a", "b"]]);
+    file["model"]["dropout"] = serde_json::json!(0.5);
+    std::fs::write(&path, file.to_string()).unwrap();
+    let tokenizer = open(folder.path());
+    for _ in 0..50 {
+        assert_eq!(tokenizer.encode("abab", false).unwrap(), [258, 258]);
+    }
+    assert_ne!(tokenizer.digest(), before.digest());
+
+    let path = folder.path().join("tokenizer_config.json");
+    let mut config = json(&path);
+    config["additional_special_tokens"] = serde_json::json!(["<tool>"]);
+    std::fs::write(&path, config.to_string()).unwrap();
+    assert_ne!(open(folder.path()).digest(), tokenizer.digest());
 }

@@ -173,16 +173,28 @@ pub struct PerturbationAnalysis {
     pub skipped: Vec<ReasonCount>,
     /// Judgments that could not be made, by reason.
     pub unscored: Vec<ReasonCount>,
-    /// Performance over the variants.
+    /// Performance over the variants; an instance's variants count together as one.
     pub performance: Measure,
     /// Variants minus original, paired on the instance; in the metric's own unit.
     pub change: Measure,
-    /// The variant with the worst performance.
+    /// The variant that changes the original most for the worse, by the paired change.
     pub worst: Option<VariantPerformance>,
-    /// The variant with the best performance.
+    /// The variant that changes the original most for the better, or least for the worse.
     pub best: Option<VariantPerformance>,
     /// The indices of sensitivity.
     pub sensitivity: Sensitivity,
+}
+
+impl PerturbationAnalysis {
+    /// Variants that could not be made.
+    pub fn skipped(&self) -> usize {
+        ReasonCount::total(&self.skipped)
+    }
+
+    /// Variants that could be made.
+    pub fn made(&self) -> usize {
+        self.wanted.saturating_sub(self.skipped())
+    }
 }
 
 /// How often something happened for one reason.
@@ -192,6 +204,13 @@ pub struct ReasonCount {
     pub reason: String,
     /// How often.
     pub count: usize,
+}
+
+impl ReasonCount {
+    /// How often, whatever the reason.
+    pub fn total(counts: &[Self]) -> usize {
+        counts.iter().map(|entry| entry.count).sum()
+    }
 }
 
 /// A mean over a group's tasks.
@@ -209,6 +228,8 @@ pub struct GroupAnalysis {
     pub weight_by_size: bool,
     /// Tasks that went in.
     pub tasks: Vec<String>,
+    /// Tasks of the group that were asked but have no such metric and filter.
+    pub left_out: Vec<String>,
     /// Performance on the original wordings.
     pub original: Measure,
     /// Performance over all perturbed wordings.

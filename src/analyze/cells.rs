@@ -2,8 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use crate::instance::Expectation;
-use crate::record::{Purpose, ScoreRecord};
+use crate::record::ScoreRecord;
 use crate::score::Score;
 use crate::scoring::{WeightedCredit, weight};
 use crate::sensitivity::{CreditMatrix, MatrixRow};
@@ -93,17 +92,19 @@ impl<'p, 'a> Cells<'p, 'a> {
         Ok(CreditMatrix::new(variants, rows.collect())?)
     }
 
-    /// The credits of these columns with the weights that the metric gives them.
+    /// One credit an instance over these columns: an instance's wordings count together as one, each with the weight
+    /// that the metric gives it.
     pub fn weighted(&self, spec: &MetricSpec, columns: &[usize]) -> Vec<WeightedCredit> {
         let clusters = cluster_indices(self.plan.instances.iter().map(|(_, cluster)| *cluster));
-        let rows = clusters.into_iter().enumerate();
-        rows.flat_map(|(row, cluster)| columns.iter().map(move |column| (row, *column, cluster)))
-            .filter_map(|(row, column, cluster)| {
-                let credit = self.credit(row, column)?;
-                let question = self.plan.question.get(&(row, column))?;
-                Some(WeightedCredit { credit, weight: weight(spec.metric, &question.request), cluster })
-            })
-            .collect()
+        let item = |(row, cluster): (usize, usize)| {
+            let cells = columns.iter().filter_map(|column| {
+                let question = self.plan.question.get(&(row, *column))?;
+                Some((self.credit(row, *column)?, weight(spec.metric, &question.request)))
+            });
+            let cells = cells.collect::<Vec<_>>();
+            together(&cells).map(|(credit, weight)| WeightedCredit { credit, weight, cluster })
+        };
+        clusters.into_iter().enumerate().filter_map(item).collect()
     }
 
     /// Why cells of these columns that were asked have no credit.
@@ -119,38 +120,23 @@ impl<'p, 'a> Cells<'p, 'a> {
         }))
     }
 
-    /// The answer in words that mean the same under every variant, so that agreement can be counted.
-    ///
-    /// A choice is compared by its place in the list, because formats rename options (`A`, `(a)`, `1.`); where the
-    /// options themselves are moved, by its text. Where options are moved and named by letters only, letters of two
-    /// variants name different options: there is no comparable answer.
+    /// The answer in the original's terms, see [`super::answers`].
     fn comparable_answer(&self, row: usize, column: usize) -> Option<String> {
-        let Score::Scored { answer, credit, .. } = &self.score(row, column)?.score else {
-            return None;
-        };
-        if !credit.is_finite() {
-            return None;
-        }
-        let choices = |column: usize| match &self.plan.question.get(&(row, column))?.purpose {
-            Purpose::Judge { expectation: Expectation::Choice { choices, .. }, .. }
-            | Purpose::Judge { expectation: Expectation::Text { choices, .. }, .. } => Some(choices),
+        match &self.score(row, column)?.score {
+            Score::Scored { answer, credit, .. } if credit.is_finite() => self.plan.answers.name(row, column, answer),
             _ => None,
-        };
-        let answer = answer.trim();
-        let Some((own, original)) = choices(column).zip(choices(0)).filter(|(own, _)| !own.is_empty()) else {
-            return Some(answer.to_owned());
-        };
-        if self.plan.variants.get(column).is_some_and(|variant| variant.perturbation == MOVES_OPTIONS) {
-            return (original != own).then(|| answer.to_owned());
         }
-        let place = own.iter().position(|choice| choice.trim() == answer);
-        let name = place.and_then(|place| original.get(place)).map_or(answer, |choice| choice.trim());
-        Some(name.to_owned())
     }
 }
 
-/// The perturbation that moves options.
-const MOVES_OPTIONS: &str = "option_order";
+/// The weighted mean of credits, around the first so that equal credits give exactly that credit, and the mean weight.
+fn together(cells: &[(f64, f64)]) -> Option<(f64, f64)> {
+    let (origin, _) = *cells.first()?;
+    let total = cells.iter().map(|(_, weight)| weight).sum::<f64>();
+    let moved = cells.iter().map(|(credit, weight)| (credit - origin) * weight).sum::<f64>();
+    let credit = if total > 0.0 { origin + moved / total } else { origin };
+    Some((credit, total / cells.len() as f64))
+}
 
 /// Counts equal reasons, most frequent first, ties in the order of the alphabet.
 pub(super) fn count_reasons<'r>(reasons: impl Iterator<Item = &'r str>) -> Vec<ReasonCount> {

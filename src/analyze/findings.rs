@@ -2,7 +2,9 @@
 
 use crate::estimate::Estimate;
 
-use super::analysis::{CheckpointAnalysis, Finding, RunProvenance, Severity, TaskAnalysis};
+use super::analysis::{
+    CheckpointAnalysis, Finding, PerturbationAnalysis, ReasonCount, RunProvenance, Severity, TaskAnalysis,
+};
 use super::number::{count, counted, figure, interval_text, percent, signed, with_interval};
 
 /// Below this many independent instances, a task's warning says so.
@@ -25,6 +27,7 @@ pub(super) fn findings(runs: &[RunProvenance], checkpoints: &[CheckpointAnalysis
     texts.extend(comparability(runs));
     texts.extend(checkpoints_apart(checkpoints));
     texts.extend(coverage(checkpoints));
+    texts.extend(groups(checkpoints));
     texts.extend(precision(checkpoints));
     out.into_iter()
         .map(|text| Finding { severity: Severity::Result, text })
@@ -49,10 +52,7 @@ fn design(checkpoints: &[CheckpointAnalysis]) -> String {
         tasks.insert(task.task.as_str(), task.instances);
         if let Some(metric) = task.primary() {
             perturbations.extend(metric.perturbations.iter().map(|row| row.name.as_str()));
-            let made = |row: &super::analysis::PerturbationAnalysis| {
-                row.wanted.saturating_sub(row.skipped.iter().map(|reason| reason.count).sum())
-            };
-            wordings += metric.together.as_ref().map_or(0, made);
+            wordings += metric.together.as_ref().map_or(0, PerturbationAnalysis::made);
         }
     }
     let head = format!(
@@ -245,25 +245,24 @@ fn coverage(checkpoints: &[CheckpointAnalysis]) -> Vec<String> {
     let mut unscored = Vec::new();
     let mut no_posix = Vec::new();
     for (checkpoint, task) in cells(checkpoints) {
-        let total = |reasons: &[super::analysis::ReasonCount]| reasons.iter().map(|r| r.count).sum::<usize>();
         if let Some(metric) = task.primary() {
             for row in &metric.perturbations {
-                let skipped = total(&row.skipped);
-                if skipped == row.wanted {
+                if row.made() == 0 {
                     let reason = row.skipped.first().map_or("no reason on record", |first| first.reason.as_str());
                     missing.push((row.name.clone(), task.title.clone(), reason.to_owned()));
                 }
             }
         }
         for metric in &task.metrics {
-            let all = metric.together.as_ref().map_or(0, |row| total(&row.unscored)) + total(&metric.unscored);
+            let perturbed = metric.together.as_ref().map_or(0, |row| ReasonCount::total(&row.unscored));
+            let all = perturbed + ReasonCount::total(&metric.unscored);
             let reason = metric.unscored.first().or_else(|| metric.together.as_ref()?.unscored.first());
             if let Some(reason) = reason {
                 let by = format!("{}, {}", metric.metric, metric.filter);
                 unscored.push(format!("{} ({by}): {} – {}", place(checkpoint, task), count(all), reason.reason));
             }
         }
-        let left_out = total(&task.posix.left_out);
+        let left_out = ReasonCount::total(&task.posix.left_out);
         if let Some(reason) = task.posix.left_out.first() {
             no_posix.push(format!(
                 "{}: {left_out} of {} ({})",
@@ -284,6 +283,20 @@ fn coverage(checkpoints: &[CheckpointAnalysis]) -> Vec<String> {
     .into_iter()
     .filter_map(|(head, items)| listed(head, &items))
     .collect()
+}
+
+/// Group means over fewer tasks than the group has.
+fn groups(checkpoints: &[CheckpointAnalysis]) -> Option<String> {
+    let mut lacking = Vec::new();
+    for group in checkpoints.iter().flat_map(|checkpoint| &checkpoint.groups) {
+        if !group.left_out.is_empty() {
+            let by = format!("{}, {}", group.metric, group.filter);
+            lacking.push(format!("{} ({by}) leaves out {}", group.title, group.left_out.join(", ")));
+        }
+    }
+    lacking.sort();
+    lacking.dedup();
+    listed("Means of groups leave out tasks that do not have the metric and filter:", &lacking)
 }
 
 /// Few instances and wide intervals.

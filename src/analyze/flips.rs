@@ -5,6 +5,7 @@ use crate::record::{PlanRecord, Purpose};
 use crate::request::{Continuation, Prompt, Request};
 use crate::response::Response;
 use crate::score::Score;
+use crate::sensitivity::is_flip;
 
 use super::analysis::{ChoiceLogProb, Exchange, FlippedInstance};
 use super::cells::Cells;
@@ -12,9 +13,6 @@ use super::task::TaskInputs;
 
 /// Characters of a prompt or reply that a report shows.
 const SHOWN_CHARACTERS: usize = 6_000;
-
-/// Credits closer than this are equal.
-const SAME_CREDIT: f64 = 1e-9;
 
 /// How much one instance moved.
 struct Moved {
@@ -43,7 +41,7 @@ fn moved(cells: &Cells<'_, '_>, row: usize, columns: &[usize]) -> Option<Moved> 
         if let Some(credit) = cells.credit(row, *column) {
             let distance = (credit - original).abs();
             result.variants += 1;
-            result.flipped += usize::from(distance > SAME_CREDIT);
+            result.flipped += usize::from(is_flip(original, credit));
             if distance > result.furthest.1 {
                 result.furthest = (*column, distance);
             }

@@ -62,24 +62,24 @@ fn rows(group: &Group, aggregate: &GroupAggregate, members: &[&TaskAnalysis], le
     }
     filters
         .into_iter()
-        .filter_map(|filter| {
-            let found = members
-                .iter()
-                .map(|task| Some((*task, task.metrics.iter().find(|m| m.metric == metric && m.filter == filter)?)));
-            // A pipeline that not all tasks share has no group mean.
-            let found = found.collect::<Option<Vec<_>>>()?;
-            Some(GroupAnalysis {
+        .map(|filter| {
+            let of = |task: &TaskAnalysis| task.metrics.iter().position(|m| m.metric == metric && m.filter == filter);
+            let (having, lacking): (Vec<_>, Vec<_>) = members.iter().copied().partition(|task| of(task).is_some());
+            let found = having.into_iter().filter_map(|task| Some((task, task.metrics.get(of(task)?)?)));
+            let found = found.collect::<Vec<_>>();
+            GroupAnalysis {
                 group: group.name.clone(),
                 title: group.title().to_owned(),
                 metric: metric.to_owned(),
                 filter: filter.to_owned(),
                 weight_by_size: aggregate.weight_by_size,
                 tasks: found.iter().map(|(task, _)| task.task.clone()).collect(),
+                left_out: lacking.into_iter().map(|task| task.task.clone()).collect(),
                 original: mean(&found, aggregate.weight_by_size, level, |m| m.original.estimate().copied()),
                 perturbed: mean(&found, aggregate.weight_by_size, level, |m| {
                     m.together.as_ref().and_then(|row| row.performance.estimate().copied())
                 }),
-            })
+            }
         })
         .collect()
 }

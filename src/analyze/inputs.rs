@@ -10,6 +10,7 @@ use crate::store::Manifest;
 use crate::variant::VariantId;
 
 use super::analysis::PerturbationNote;
+use super::answers::AnswerNames;
 
 /// Finds the recorded response of a checkpoint (by label) to a request.
 pub type ResponseOf<'a> = dyn Fn(&str, &Request) -> Option<&'a Response> + Sync + 'a;
@@ -69,6 +70,8 @@ pub(super) struct TaskPlan<'a> {
     pub column: BTreeMap<VariantId, usize>,
     /// The question at (row, column). Looked up, never iterated.
     pub question: HashMap<(usize, usize), &'a PlanRecord>,
+    /// What answers are called under every wording.
+    pub answers: AnswerNames,
     /// The prompt sets.
     pub prompt_sets: Vec<&'a PlanRecord>,
     /// Variants that could not be made.
@@ -129,6 +132,7 @@ impl<'a> TaskPlan<'a> {
             row: HashMap::new(),
             column,
             question: HashMap::new(),
+            answers: AnswerNames::default(),
             prompt_sets: Vec::new(),
             skipped,
         };
@@ -147,6 +151,7 @@ impl<'a> TaskPlan<'a> {
                 }
             }
         }
+        plan.answers = AnswerNames::new(plan.instances.len(), &plan.variants, &plan.question);
         plan
     }
 }

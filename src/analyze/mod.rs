@@ -2,7 +2,9 @@
 //! no files, no clock. Equal records give equal bytes, whatever the number of threads.
 
 pub mod analysis;
+mod answers;
 mod cells;
+mod command;
 mod findings;
 mod flips;
 mod groups;
@@ -142,55 +144,6 @@ fn provenance(run: &RunInputs<'_>) -> Result<RunProvenance, AnalyzeError> {
             .iter()
             .map(|task| TaskVersion { name: task.name.clone(), version: task.version.clone() })
             .collect(),
-        command: command(manifest),
+        command: command::command(manifest),
     })
-}
-
-/// A command that asks the same questions; folders are the reader's own.
-fn command(manifest: &crate::store::Manifest) -> String {
-    let settings = &manifest.settings;
-    let mut words = vec!["wit-eval".to_owned()];
-    for entry in &manifest.checkpoints {
-        words.push(format!("--checkpoint {}", quoted(&entry.label)));
-    }
-    words.push(format!("--tasks {}", quoted(&settings.tasks)));
-    if !settings.perturbations.is_empty() {
-        words.push(format!("--perturbations {}", quoted(&settings.perturbations.join(","))));
-    }
-    words.push(format!("--seed {}", settings.seed.0));
-    if let Some(limit) = settings.limit {
-        words.push(format!("--limit {limit}"));
-    }
-    if let Some(shots) = settings.num_fewshot {
-        words.push(format!("--num_fewshot {shots}"));
-    }
-    if let Some(instruction) = &settings.system_instruction {
-        words.push(format!("--system_instruction {}", quoted(instruction)));
-    }
-    if let Some(kwargs) = &settings.gen_kwargs {
-        words.push(format!("--gen_kwargs {}", quoted(kwargs)));
-    }
-    words.join(" ")
-}
-
-/// A word as a POSIX shell takes it literally.
-fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | ',' | '-' | '_' | '/' | ':' | '@' | '=');
-    if !word.is_empty() && word.chars().all(plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', r"'\''"))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_shell_takes_a_quoted_word_literally() {
-        assert_eq!(quoted("mmlu,bbh_zeroshot"), "mmlu,bbh_zeroshot");
-        assert_eq!(quoted("it's; rm -rf"), r"'it'\''s; rm -rf'");
-        assert_eq!(quoted(""), "''");
-    }
 }

@@ -133,6 +133,7 @@ fn analyze_perturbation(
     let Seed(seed) = inputs.run.manifest.settings.seed;
     let matrix = cells.matrix(&columns)?;
     let sensitivity = Sensitivity::of(&matrix, level, Seed(seed));
+    let sensitivity = if spec.higher_is_better { sensitivity } else { sensitivity.where_lower_is_better() };
     let (worst, best) = extremes(spec, &sensitivity);
     let performance = aggregate(spec, &cells.weighted(spec, &columns), level);
     Ok(PerturbationAnalysis {
@@ -166,13 +167,16 @@ fn change(cells: &Cells<'_, '_>, columns: &[usize], level: f64) -> Measure {
     measure(difference, "no instance has both a scored original and a scored variant")
 }
 
-/// The variants with the worst and the best performance; of equals, the first.
+/// The variants that change the original most for the worse and for the better; of equals, the first.
+///
+/// They are ordered by the change over the items that have both, as the spread is: a variant that only hard items have
+/// is not the worst for that. What is shown is the variant's own performance.
 fn extremes(spec: &MetricSpec, sensitivity: &Sensitivity) -> (Option<VariantPerformance>, Option<VariantPerformance>) {
     let sign = if spec.higher_is_better { 1.0 } else { -1.0 };
     let mut worst: Option<(f64, &VariantPerformance)> = None;
     let mut best: Option<(f64, &VariantPerformance)> = None;
     for variant in sensitivity.variants.iter().filter(|variant| !variant.variant.is_original()) {
-        if let Some(point) = variant.credit.point() {
+        if let Some(point) = variant.change.point() {
             let merit = sign * point;
             if worst.is_none_or(|(least, _)| merit < least) {
                 worst = Some((merit, variant));

@@ -75,9 +75,15 @@ impl LocalModel {
                 let template = self.chat_template.as_ref();
                 let template =
                     template.ok_or("the checkpoint has no chat template; give one or ask with plain text")?;
-                let options = ChatOptions { add_generation_prompt: true, date: self.date };
-                let text = template.render(messages, options).map_err(|error| error.to_string())?;
-                Ok((text + assistant_prefix, Specials::AsWritten))
+                let text = if assistant_prefix.is_empty() {
+                    let options = ChatOptions { add_generation_prompt: true, date: self.date };
+                    template.render(messages, options).map(Some)
+                } else {
+                    template.render_open(messages, assistant_prefix, self.date)
+                };
+                let text = text.map_err(|error| error.to_string())?;
+                let text = text.ok_or_else(|| format!("the chat template does not print {assistant_prefix:?}"))?;
+                Ok((text, Specials::AsWritten))
             }
         }
     }
@@ -98,8 +104,13 @@ impl LocalModel {
             Continuation::Text(continuation) => {
                 let (text, specials) = self.text(prompt)?;
                 let pair = self.tokenizer.split_pair(&text, continuation, specials);
-                let TokenPair { context, continuation } = pair.map_err(|error| error.to_string())?;
-                Ok(Scoring { context, continuation })
+                let TokenPair { context, continuation: ids } = pair.map_err(|error| error.to_string())?;
+                if ids.is_empty() {
+                    return Err(format!(
+                        "{continuation:?} has no token of its own after the prompt, so it has no probability"
+                    ));
+                }
+                Ok(Scoring { context, continuation: ids })
             }
         }
     }
@@ -175,6 +186,7 @@ impl LocalModel {
                 sum_nats: score.sum_nats(),
                 tokens: score.token_nats.len(),
                 is_greedy: score.is_greedy,
+                prompt_tokens_cut: score.prompt_tokens_cut,
             };
             done(
                 index,

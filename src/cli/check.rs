@@ -7,10 +7,11 @@ use clap::Args;
 
 use super::Exit;
 use super::options::{TaskArgs, load_paraphrases};
-use crate::data::instances;
+use crate::data::{Catalog, instances};
 use crate::instance::Presentation;
 use crate::perturb::paraphrase::ParaphraseData;
 use crate::perturb::{Perturber, cases, embedded_files};
+use crate::report::text::{visible, visible_line};
 
 /// Flags of `check`.
 #[derive(Debug, Args)]
@@ -32,12 +33,18 @@ pub(super) fn run(args: &CheckArgs) -> anyhow::Result<Exit> {
     writeln!(out, "task files: {} tasks and groups read", summaries.len())?;
 
     for note in catalog.notes() {
-        writeln!(out, "note: {}:{}: {}", note.file, note.line, note.text)?;
+        writeln!(out, "note: {}", visible_line(&format!("{}:{}: {}", note.file, note.line, note.text)))?;
     }
-    let selection = catalog.select(if args.tasks.data.is_some() { "*" } else { &args.tasks.tasks })?;
+    let selection = catalog.select("*")?;
+    let shipped = Catalog::load(&[])?;
     let options = args.tasks.instance_options(Presentation::Text);
-    let (mut rendered, mut tasks) = (0, 0);
+    let (mut rendered, mut tasks, mut left_out) = (0, 0, 0);
     for source in &selection.tasks {
+        let ships = shipped.task(&source.task.name).is_some_and(|known| known.file == source.file);
+        if args.tasks.data.is_none() && ships && !source.needed_files().is_empty() {
+            left_out += 1;
+            continue;
+        }
         match instances(source, &options) {
             Ok(found) => {
                 rendered += found.len();
@@ -47,8 +54,11 @@ pub(super) fn run(args: &CheckArgs) -> anyhow::Result<Exit> {
         }
     }
     writeln!(out, "data: {rendered} instances of {tasks} tasks rendered")?;
-    if args.tasks.data.is_none() {
-        writeln!(out, "      (tasks that read official data are rendered too when --data DIR says where it is)")?;
+    if left_out > 0 {
+        writeln!(
+            out,
+            "      {left_out} tasks read official data; --data DIR says where it is and has them rendered too"
+        )?;
     }
 
     let perturber = Perturber::embedded()?;
@@ -67,7 +77,7 @@ pub(super) fn run(args: &CheckArgs) -> anyhow::Result<Exit> {
     }
 
     for fault in &faults {
-        writeln!(out, "FAULT {fault}")?;
+        writeln!(out, "FAULT {}", visible(fault))?;
     }
     if faults.is_empty() {
         writeln!(out, "all checks passed")?;

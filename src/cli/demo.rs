@@ -28,7 +28,7 @@ pub(super) struct DemoArgs {
 
 /// Writes the checkpoint and evaluates it.
 pub(super) fn run(args: &DemoArgs) -> anyhow::Result<Exit> {
-    let checkpoint = args.output_path.join("demo-untrained");
+    let checkpoint = args.output_path.join(".checkpoints/demo-untrained");
     write_untrained_checkpoint(&checkpoint, Seed(args.seed))?;
     progress::note(
         args.quiet,

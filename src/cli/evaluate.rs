@@ -9,13 +9,14 @@ use super::options::{BatchSize, PerturbationArgs, ReportOptions, TaskArgs, overr
 use super::progress::{Progress, note};
 use super::{Exit, report, score};
 use crate::backend::{LanguageModel as _, LocalModel, LocalOptions};
+use crate::chat::{Message, Role};
 use crate::data::{Limit, instances};
 use crate::execute::{Pending, execute};
 use crate::instance::Presentation;
-use crate::model::chat_template::Date;
+use crate::model::chat_template::{ChatOptions, Date};
+use crate::model::checkpoint::{Checkpoint, CheckpointOptions, Provenance, TemplateChoice};
 use crate::model::engine::EngineOptions;
-use crate::model::checkpoint::{Checkpoint, CheckpointOptions, TemplateChoice};
-use crate::perturb::PerturbationSpec;
+use crate::perturb::{PerturbationKind, PerturbationSpec};
 use crate::plan::{Plan, PlanSettings};
 use crate::seed::Seed;
 use crate::store::{CheckpointEntry, MANIFEST_FORMAT, Manifest, PosixSettings, ResponseLog, RunFolder, RunSettings};
@@ -54,7 +55,7 @@ pub(super) struct ModelArgs {
     #[arg(long, value_name = "DIR")]
     pub tokenizer: Option<PathBuf>,
     /// Present prompts through the checkpoint's chat template, or through the one of this name
-    #[arg(long = "apply_chat_template", alias = "apply-chat-template", value_name = "NAME", num_args = 0..=1, require_equals = true)]
+    #[arg(long = "apply_chat_template", alias = "apply-chat-template", value_name = "NAME", num_args = 0..=1)]
     #[allow(clippy::option_option)] // absent, present, present with a name
     pub apply_chat_template: Option<Option<String>>,
     /// Present prompts through the chat template in this Jinja file
@@ -67,7 +68,8 @@ pub(super) struct ModelArgs {
     pub chat_template: Option<PathBuf>,
     /// With a chat template: every example is a turn of its own
     #[arg(long = "fewshot_as_multiturn", alias = "fewshot-as-multiturn", value_name = "BOOL", num_args = 0..=1,
-        require_equals = true, default_value_t = true, default_missing_value = "true", action = clap::ArgAction::Set)]
+        default_value_t = true, default_missing_value = "true", action = clap::ArgAction::Set,
+        value_parser = clap::builder::BoolishValueParser::new())]
     pub fewshot_as_multiturn: bool,
     /// The date that chat templates are told; fixed, so that a run repeats on any day
     #[arg(long, value_name = "YYYY-MM-DD", default_value = "2024-07-26")]
@@ -75,7 +77,8 @@ pub(super) struct ModelArgs {
     /// Decoding of generated answers, as KEY=VALUE,... (max_gen_toks, temperature, top_p, top_k, do_sample, until)
     #[arg(long = "gen_kwargs", alias = "gen-kwargs", value_name = "LIST")]
     pub gen_kwargs: Option<String>,
-    /// Instances of each task for which POSIX is measured (0: none); it costs a reply to every wording
+    /// Instances of each task for which POSIX is measured (0: none), over the original and the first draw of each
+    /// perturbation that keeps the answer; it costs a reply to each, scored under every other
     #[arg(long = "posix_limit", alias = "posix-limit", value_name = "N", default_value_t = 10)]
     pub posix_limit: usize,
     /// Length limit of the replies for POSIX, in tokens
@@ -226,7 +229,7 @@ pub(super) fn run(args: &EvaluateArgs) -> anyhow::Result<Exit> {
         note(false, &format!("would be recorded in {}", folder.path().display()));
         return Ok(Exit::Success);
     }
-    let lock = folder.lock()?;
+    let lock = folder.lock().context("--output_path")?;
     folder.write_manifest(&manifest, &lock)?;
     folder.write_lines(RunFolder::PLAN, &questions.plan.records, &lock)?;
     folder.write_lines(RunFolder::SKIPPED, &questions.plan.skipped, &lock)?;
@@ -263,9 +266,31 @@ fn open_checkpoints(args: &EvaluateArgs) -> anyhow::Result<Vec<Checkpoint>> {
              --chat_template FILE, or leave --apply_chat_template out",
             dir.display()
         );
+        examine(args, &checkpoint)?;
         checkpoints.push(checkpoint);
     }
     Ok(checkpoints)
+}
+
+/// What is legal but worth a word, and what would make every answer meaningless.
+fn examine(args: &EvaluateArgs, checkpoint: &Checkpoint) -> anyhow::Result<()> {
+    let dir = checkpoint.dir.display();
+    if let Some(template) = &checkpoint.chat_template {
+        let probe = "wit-eval asks whether messages are rendered";
+        let options = ChatOptions { add_generation_prompt: true, date: Some(args.model.date) };
+        let text = template.render(&[Message::new(Role::User, probe)], options)?;
+        anyhow::ensure!(
+            text.contains(probe),
+            "{dir}: the chat template leaves the user's message out, so every prompt would be the same; check the template"
+        );
+    }
+    let declared = Provenance::read(&checkpoint.dir, None)?.weighting;
+    if let (Some(declared), Some(given)) = (declared, checkpoint.provenance.weighting)
+        && declared != given
+    {
+        note(false, &format!("{dir}: --weighting {given} stands in for {declared}, which the folder says"));
+    }
+    Ok(())
 }
 
 /// Renders every selected task and rewords its prompts.
@@ -286,11 +311,23 @@ fn questions(args: &EvaluateArgs, specs: &[PerturbationSpec]) -> anyhow::Result<
     };
     let mut plan = Plan::default();
     let mut tasks = Vec::new();
+    let mut with_wordings = 0;
     for source in &selection.tasks {
         let instances = instances(source, &options)?;
+        with_wordings += instances.iter().filter(|instance| perturber.user_wordings(instance) > 0).count();
         let task = with_overrides(&source.task, args)?;
         plan.add_task(&task, &instances, &perturber, &settings)?;
         tasks.push(task);
+    }
+    if !args.perturbations.paraphrases.is_empty() {
+        note(args.output.quiet, &format!("--paraphrases: {with_wordings} of the instances have wordings there"));
+        let used = specs.iter().any(|spec| spec.kind == PerturbationKind::Paraphrase);
+        if with_wordings == 0 || !used {
+            note(
+                false,
+                "--paraphrases is not used: no instance has that id or text, or `paraphrase` is not among --perturbations",
+            );
+        }
     }
     Ok(Questions { tasks, groups: selection.groups, plan })
 }
@@ -301,7 +338,8 @@ fn with_overrides(task: &Task, args: &EvaluateArgs) -> anyhow::Result<Task> {
     if let Some(shots) = args.tasks.num_fewshot {
         task.num_fewshot = shots;
     }
-    if let (OutputType::GenerateUntil(decoding), Some(kwargs)) = (&task.output, &args.model.gen_kwargs) {
+    if let OutputType::GenerateUntil(decoding) = &task.output {
+        let kwargs = args.model.gen_kwargs.as_deref().unwrap_or_default();
         task.output = OutputType::GenerateUntil(override_decoding(decoding, kwargs, args.perturbations.seed)?);
     }
     Ok(task)

@@ -22,7 +22,7 @@ use clap::{Parser, Subcommand};
 
 pub use exit::Exit;
 
-use crate::data::DataError;
+use crate::data::{CatalogError, DataError};
 
 const ABOUT: &str =
     "Evaluates instruction-tuned checkpoints for performance and prompt sensitivity, per loss weighting";
@@ -98,8 +98,9 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(exit) => exit.into(),
         Err(error) if exit::is_broken_pipe(&error) => Exit::Success.into(),
         Err(error) => {
-            progress::note(false, &format!("error: {error:#}"));
-            let empty = matches!(error.downcast_ref(), Some(DataError::Empty { .. }));
+            progress::note(false, &format!("error: {}", exit::message(&error)));
+            let empty = matches!(error.downcast_ref(), Some(DataError::Empty { .. }))
+                || matches!(error.downcast_ref(), Some(CatalogError::NothingSelected));
             if empty { Exit::Nothing.into() } else { Exit::Failure.into() }
         }
     }

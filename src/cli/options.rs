@@ -111,6 +111,7 @@ impl FromStr for BatchSize {
     fn from_str(text: &str) -> Result<Self, String> {
         match text {
             "auto" => Ok(Self::Auto),
+            again if again.strip_prefix("auto:").is_some_and(|k| k.parse::<u32>().is_ok()) => Ok(Self::Auto),
             number => match number.parse() {
                 Ok(count) if count > 0 => Ok(Self::Fixed(count)),
                 _ => Err("write a number above 0, or auto".to_owned()),
@@ -181,45 +182,53 @@ pub(super) fn load_paraphrases(path: &Path) -> anyhow::Result<UserParaphrases> {
     Ok(user)
 }
 
-/// Reads `--gen_kwargs` as lm-evaluation-harness writes it (`temperature=0.7,max_gen_toks=64`) and applies it.
+/// Reads `--gen_kwargs` as lm-evaluation-harness writes it (`temperature=0.7,max_gen_toks=64`) and applies it. An
+/// explicit `do_sample` decides whether tokens are drawn; without one a temperature above 0 does.
 pub(super) fn override_decoding(decoding: &Decoding, gen_kwargs: &str, seed: u64) -> anyhow::Result<Decoding> {
     let mut decoding = decoding.clone();
     let (mut temperature, mut top_p, mut top_k) = match decoding.sampling {
-        Sampling::Greedy => (0.0, 1.0, None),
-        Sampling::Random { temperature, top_p, top_k, .. } => (temperature, top_p, top_k),
+        Sampling::Greedy => (None, 1.0, None),
+        Sampling::Random { temperature, top_p, top_k, .. } => (Some(temperature), top_p, top_k),
     };
-    let mut sample = matches!(decoding.sampling, Sampling::Random { .. });
+    let mut asked_to_sample = None;
     for pair in gen_kwargs.split(',').map(str::trim).filter(|pair| !pair.is_empty()) {
         let (key, value) = pair.split_once('=').with_context(|| format!("--gen_kwargs: `{pair}` is not KEY=VALUE"))?;
         let wrong = || format!("--gen_kwargs: `{value}` is no value for {key}");
         match key.trim() {
             "max_gen_toks" | "max_new_tokens" | "max_tokens" => {
-                decoding.max_new_tokens = value.parse().with_context(wrong)?;
+                decoding.max_new_tokens = positive(value).map_err(|_| anyhow::anyhow!(wrong()))?;
             }
             "temperature" => {
-                temperature = value.parse::<f64>().with_context(wrong)?;
-                anyhow::ensure!(temperature.is_finite() && temperature >= 0.0, wrong());
-                sample = temperature > 0.0;
+                let number = value.parse::<f64>().with_context(wrong)?;
+                anyhow::ensure!(number.is_finite() && number >= 0.0, wrong());
+                temperature = Some(number);
             }
             "top_p" => {
                 top_p = value.parse::<f64>().with_context(wrong)?;
                 anyhow::ensure!(top_p > 0.0 && top_p <= 1.0, wrong());
             }
             "top_k" => top_k = Some(value.parse::<usize>().with_context(wrong)?).filter(|k| *k > 0),
-            "do_sample" => sample = matches!(value, "true" | "True" | "1"),
-            "until" => decoding.stop = vec![unescape(value)],
+            "do_sample" => {
+                asked_to_sample = Some(value.to_ascii_lowercase().parse::<bool>().with_context(wrong)?);
+            }
+            "until" => decoding.stop = stop_strings(value),
             other => anyhow::bail!(
                 "--gen_kwargs: `{other}` is not supported; supported are max_gen_toks, temperature, top_p, top_k, do_sample, until"
             ),
         }
     }
-    decoding.sampling = if sample {
-        let temperature = if temperature > 0.0 { temperature } else { 1.0 };
-        Sampling::Random { temperature, top_p, top_k, seed }
+    let warm = temperature.filter(|temperature| *temperature > 0.0);
+    decoding.sampling = if asked_to_sample.unwrap_or(warm.is_some()) {
+        Sampling::Random { temperature: warm.unwrap_or(1.0), top_p, top_k, seed }
     } else {
         Sampling::Greedy
     };
     Ok(decoding)
+}
+
+/// One stop string, or several as a JSON list.
+fn stop_strings(value: &str) -> Vec<String> {
+    serde_json::from_str(value).unwrap_or_else(|_| vec![unescape(value)])
 }
 
 /// A shell cannot write a line break easily, so `\n` and `\t` stand for one.
@@ -263,6 +272,22 @@ mod tests {
         let error = override_decoding(&greedy(), "beams=4", 0).map_err(|error| error.to_string());
         assert!(error.is_err_and(|error| error.contains("`beams` is not supported")));
         assert!(override_decoding(&greedy(), "temperature=-1", 0).is_err());
-        assert_eq!(override_decoding(&greedy(), "temperature=0,do_sample=false", 0).ok(), Some(greedy()));
+        let listed = override_decoding(&greedy(), "until=[\"\\n\"]", 0).ok().map(|decoding| decoding.stop);
+        assert_eq!(listed, Some(vec!["\n".to_owned()]));
+        for still_greedy in ["temperature=0", "temperature=0.7,do_sample=False", "do_sample=false,temperature=0.7", ""]
+        {
+            assert_eq!(override_decoding(&greedy(), still_greedy, 0).ok(), Some(greedy()), "{still_greedy}");
+        }
+        for wrong in ["do_sample=yes", "max_gen_toks=0", "top_p=2", "temperature"] {
+            assert!(override_decoding(&greedy(), wrong, 0).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn the_seed_reaches_sampling_that_a_task_asks_for() {
+        let sampling = |seed| Sampling::Random { temperature: 0.5, top_p: 1.0, top_k: None, seed };
+        let task = Decoding { sampling: sampling(0), ..greedy() };
+        let seeded = override_decoding(&task, "", 7).ok();
+        assert_eq!(seeded, Some(Decoding { sampling: sampling(7), ..greedy() }));
     }
 }

@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
+use crate::report::text::{visible, visible_line};
+
 /// How often a line is written where there is no terminal.
 const LINE_EVERY: Duration = Duration::from_secs(15);
 
@@ -23,11 +25,11 @@ impl Progress {
         let terminal = std::io::stderr().is_terminal() && !quiet;
         let bar = terminal.then(|| {
             let bar = ProgressBar::new(total as u64);
-            let template = "{prefix} [{bar:32}] {pos}/{len} requests, {per_sec}, {eta} left";
+            let template = "{prefix} [{wide_bar}] {pos}/{len}, {eta} left";
             if let Ok(style) = ProgressStyle::with_template(template) {
                 bar.set_style(style.progress_chars("=> "));
             }
-            bar.set_prefix(label.to_owned());
+            bar.set_prefix(visible_line(label));
             bar
         });
         let started = Instant::now();
@@ -57,9 +59,10 @@ impl Progress {
     }
 }
 
-/// Writes a line to standard error, unless asked to be quiet. A closed standard error is nobody's loss.
+/// Writes a line to standard error, unless asked to be quiet. It may quote file names and file content, so nothing in
+/// it may act on the terminal. A closed standard error is nobody's loss.
 pub(super) fn note(quiet: bool, line: &str) {
     if !quiet {
-        let _ = writeln!(std::io::stderr(), "{line}");
+        let _ = writeln!(std::io::stderr(), "{}", visible(line));
     }
 }

@@ -3,7 +3,6 @@
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use anyhow::Context as _;
 use clap::Args;
 
 use super::options::ReportOptions;
@@ -60,15 +59,13 @@ impl LoadedRun {
             .file_name()
             .map_or_else(|| folder.path().display().to_string(), |name| name.to_string_lossy().into_owned());
         let manifest = folder.manifest()?;
-        let scores = folder.read_lines(RunFolder::SCORES).with_context(|| {
-            format!("run `{name}` is not finished; repeat the command that began it, or `wit-eval score` it")
-        })?;
+        let plan = folder.plan(&manifest)?;
         Ok(Self {
             name,
             manifest,
-            plan: folder.read_lines(RunFolder::PLAN)?,
+            plan,
             skipped: folder.read_lines(RunFolder::SKIPPED)?,
-            scores,
+            scores: folder.read_lines(RunFolder::SCORES)?,
             log: ResponseLog::read(folder)?,
         })
     }
@@ -87,6 +84,16 @@ pub(super) fn publish(
     quiet: bool,
 ) -> anyhow::Result<Exit> {
     let runs = folders.iter().map(LoadedRun::read).collect::<anyhow::Result<Vec<_>>>()?;
+    for (index, run) in runs.iter().enumerate() {
+        let twin = runs.iter().take(index).find(|earlier| earlier.manifest == run.manifest);
+        if let Some(twin) = twin {
+            anyhow::bail!(
+                "runs `{}` and `{}` asked the same checkpoints the same questions; give one of them, it is no new evidence",
+                twin.name,
+                run.name
+            );
+        }
+    }
     let lookups: Vec<_> =
         runs.iter().map(|run| move |label: &str, request: &Request| run.response(label, request)).collect();
     let inputs: Vec<RunInputs<'_>> = runs

@@ -31,7 +31,7 @@ pub(super) fn run(args: &ScoreArgs) -> anyhow::Result<Exit> {
         let folder = RunFolder::at(path);
         let manifest = folder.manifest()?;
         let lock = folder.lock()?;
-        let plan: Vec<PlanRecord> = folder.read_lines(RunFolder::PLAN)?;
+        let plan = folder.plan(&manifest)?;
         let log = ResponseLog::read(&folder)?;
         let scores = write_scores(&folder, &manifest, &plan, &log, &lock)?;
         progress::note(args.quiet, &format!("{}: {} scores", path.display(), scores.len()));

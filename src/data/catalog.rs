@@ -184,16 +184,19 @@ impl Catalog {
     /// Names of all tasks under a group, in the order of its file, each once.
     pub(super) fn tasks_of(&self, group: &str) -> Vec<String> {
         let mut found = Vec::new();
-        self.collect_tasks(group, &mut found);
+        self.collect_tasks(group, &mut found, &mut BTreeSet::new());
         found
     }
 
-    fn collect_tasks(&self, group: &str, found: &mut Vec<String>) {
+    fn collect_tasks(&self, group: &str, found: &mut Vec<String>, seen: &mut BTreeSet<String>) {
+        if !seen.insert(group.to_owned()) {
+            return;
+        }
         for member in self.groups.get(group).map(|(group, _)| group.members.as_slice()).unwrap_or_default() {
             match member {
                 Member::Task(name) if !found.contains(name) => found.push(name.clone()),
                 Member::Task(_) => {}
-                Member::Group(name) => self.collect_tasks(name, found),
+                Member::Group(name) => self.collect_tasks(name, found, seen),
             }
         }
     }
@@ -253,7 +256,7 @@ impl Builder {
         let names: Vec<String> = self.groups.keys().cloned().collect();
         let tags = self.tags();
         while let Some((name, pending)) = self.groups.pop_first() {
-            // Put back with no members while its own are looked up, so that groups find each other by name.
+            // Other groups are found through `names`, whether they are resolved or not.
             let members = pending.wire.task.clone().into_vec();
             let place = (pending.tree.clone(), pending.path.clone());
             let group =
@@ -262,8 +265,9 @@ impl Builder {
         }
         let tags = self.tags();
         let catalog = Catalog { tasks: self.tasks, groups: self.resolved, tags, notes: self.notes };
+        let mut depths = BTreeMap::new();
         for name in catalog.groups.keys() {
-            refuse_cycle(&catalog, name, &mut Vec::new())?;
+            group_depth(&catalog, name, &mut Vec::new(), &mut depths)?;
         }
         Ok(catalog)
     }
@@ -386,17 +390,30 @@ impl Builder {
     }
 }
 
-fn refuse_cycle(catalog: &Catalog, name: &str, chain: &mut Vec<String>) -> Result<(), CatalogError> {
-    if chain.iter().any(|other| other == name) || chain.len() > MAX_GROUP_DEPTH {
+/// Levels of groups under a group, 0 where its members are tasks. `depths` holds those of groups that were seen before.
+fn group_depth(
+    catalog: &Catalog,
+    name: &str,
+    chain: &mut Vec<String>,
+    depths: &mut BTreeMap<String, usize>,
+) -> Result<usize, CatalogError> {
+    let known = depths.get(name).copied();
+    let levels = chain.len() + known.unwrap_or(0);
+    if chain.iter().any(|other| other == name) || levels > MAX_GROUP_DEPTH {
         let group = chain.first().cloned().unwrap_or_default();
         return Err(CatalogError::GroupCycle { group, chain: format!("{} -> {name}", chain.join(" -> ")) });
     }
+    if let Some(depth) = known {
+        return Ok(depth);
+    }
     chain.push(name.to_owned());
+    let mut depth = 0;
     for member in catalog.group(name).map(|group| group.members.as_slice()).unwrap_or_default() {
         if let Member::Group(member) = member {
-            refuse_cycle(catalog, member, chain)?;
+            depth = depth.max(group_depth(catalog, member, chain, depths)? + 1);
         }
     }
     chain.pop();
-    Ok(())
+    depths.insert(name.to_owned(), depth);
+    Ok(depth)
 }

@@ -199,6 +199,8 @@ fn decoding(wire: WireGeneration, fewshot_delimiter: &str) -> Result<Decoding, S
     if stop.iter().any(String::is_empty) {
         return Err("an empty text under `until` would stop every answer at once".to_owned());
     }
+    // Without `do_sample` a temperature decides, as in lm-evaluation-harness 0.4.13.
+    let draws = wire.do_sample.unwrap_or(wire.temperature.is_some());
     let temperature = wire.temperature.unwrap_or(1.0);
     let top_p = wire.top_p.unwrap_or(1.0);
     let possible = (0.0..=100.0).contains(&temperature) && top_p > 0.0 && top_p <= 1.0 && wire.top_k != Some(0);
@@ -209,7 +211,7 @@ fn decoding(wire: WireGeneration, fewshot_delimiter: &str) -> Result<Decoding, S
     if max_new_tokens == 0 {
         return Err("max_gen_toks must be at least 1".to_owned());
     }
-    let sampling = if wire.do_sample == Some(true) && temperature > 0.0 {
+    let sampling = if draws && temperature > 0.0 {
         Sampling::Random { temperature, top_p, top_k: wire.top_k, seed: 0 }
     } else {
         Sampling::Greedy
@@ -316,7 +318,8 @@ fn shots(
     }
     own.target_delimiter = wire.target_delimiter.unwrap_or(own.target_delimiter);
     let delimiter = wire.fewshot_delimiter.unwrap_or(delimiter);
-    Ok(Shots { sampler, pool, indices: wire.fewshot_indices, rendering: own, delimiter })
+    let spare = wire.split.is_none() && task.fewshot_split.is_none() && task.test_split.is_none();
+    Ok(Shots { sampler, pool, spare, indices: wire.fewshot_indices, rendering: own, delimiter })
 }
 
 fn inline_samples(

@@ -55,7 +55,7 @@ fn read(source: &TaskSource, file: &DataFile, data_dir: Option<&Path>) -> Result
     for candidate in &file.candidates {
         if let Some(path) = data_dir.and_then(|folder| tree::inside(folder, candidate)) {
             let label = path.display().to_string();
-            let bytes = tree::read_bounded(&path, MAX_DATA_BYTES);
+            let bytes = tree::read_bounded(&path, MAX_DATA_BYTES).map_err(|error| error.to_string());
             return bytes
                 .map(|bytes| (label.clone(), bytes))
                 .map_err(|message| DataError::Read { file: label, message });

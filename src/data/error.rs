@@ -81,7 +81,7 @@ pub enum CatalogError {
         second: String,
     },
     /// A group that holds itself.
-    #[error("group `{group}` holds itself: {chain}")]
+    #[error("group `{group}` holds itself or nests too deep: {chain}")]
     GroupCycle {
         /// The group.
         group: String,

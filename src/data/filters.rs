@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
-use fancy_regex::Regex;
 use serde::Deserialize;
 use serde_yaml_ng::{Mapping, Value};
 
 use super::error::did_you_mean;
 use super::wire::{OneOrMany, Scalar, WireAggregate, WireFilterArguments, WireMetric, WirePipeline};
+use crate::scoring::Pattern;
 use crate::task::{
     Aggregation, FilterPipeline, FilterStep, GroupAggregate, Metric, MetricSpec, MultiChoiceRegexFilter, OutputType,
     RegexFilter,
@@ -119,7 +119,7 @@ fn compile(pattern: &str) -> Result<(), String> {
     // Tasks of one family share their patterns; compiling one takes longer than all else that a file needs.
     let mut valid = VALID.lock().unwrap_or_else(PoisonError::into_inner);
     if !valid.contains(pattern) {
-        Regex::new(pattern).map_err(|error| format!("pattern `{pattern}`: {error}"))?;
+        Pattern::new(pattern).map_err(|error| error.to_string())?;
         valid.insert(pattern.to_owned());
     }
     Ok(())
@@ -145,7 +145,9 @@ pub(super) fn metrics(wire: Option<Vec<WireMetric>>, output: &OutputType) -> Res
 fn allowed(output: &OutputType) -> (&'static [Metric], &'static [Metric]) {
     const ROLLING: &[Metric] = &[Metric::WordPerplexity, Metric::BytePerplexity, Metric::BitsPerByte];
     match output {
-        OutputType::MultipleChoice => (&[Metric::Acc, Metric::AccNorm], &[Metric::Acc, Metric::AccNorm]),
+        OutputType::MultipleChoice => {
+            (&[Metric::Acc, Metric::AccNorm, Metric::ExactMatch], &[Metric::Acc, Metric::AccNorm])
+        }
         OutputType::LogLikelihood => (&[Metric::Acc, Metric::Perplexity], &[Metric::Perplexity, Metric::Acc]),
         OutputType::GenerateUntil(_) => (&[Metric::ExactMatch], &[Metric::ExactMatch]),
         OutputType::LogLikelihoodRolling => (ROLLING, ROLLING),

@@ -7,11 +7,11 @@ use std::str::FromStr;
 use super::documents::{self, Doc};
 use super::error::DataError;
 use super::python_random::PythonRandom;
-use super::render::{Answer, Failure, column_or_template};
-use super::source::{Sampler, ShotPool, TaskSource};
+use super::render::{Answer, Failure, column_or_template, options_column};
+use super::source::{ChoiceRule, Sampler, ShotPool, TaskSource};
 use super::template;
-use crate::instance::{Expectation, Instance, Presentation, PromptParts, Shot};
-use crate::task::OutputType;
+use crate::instance::{Expectation, Instance, Presentation, PromptParts, Shot, delimited, needs_delimiter};
+use crate::task::{FilterPipeline, FilterStep, OutputType};
 
 /// How many documents of a split are used, from its start.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -83,8 +83,8 @@ impl Default for InstanceOptions<'_> {
 /// Reads a task's documents and renders them.
 ///
 /// Examples are drawn as lm-evaluation-harness does: one generator a task, seeded with `fewshot_seed`, advanced from
-/// document to document; where the examples come from the evaluated split, one more is drawn and the document itself is
-/// dropped. Positions, and so the ids of instances, are those in the split, also where `samples` picks some.
+/// document to document; where the examples come from the evaluated split, one more is drawn and the document itself,
+/// with its copies, is dropped. Positions, and so the ids of instances, are those in the split, also where `samples` picks some.
 pub fn instances(source: &TaskSource, options: &InstanceOptions<'_>) -> Result<Vec<Instance>, DataError> {
     let docs = documents::load(source, &source.split, options.data_dir)?;
     let chosen = positions(source, options, docs.len())?;
@@ -137,7 +137,6 @@ fn positions(source: &TaskSource, options: &InstanceOptions<'_>, n: usize) -> Re
 /// The few-shot examples of a task, as they are drawn document by document.
 struct Examples<'a> {
     source: &'a TaskSource,
-    presentation: Presentation,
     pool: Vec<Doc>,
     count: usize,
     /// Whether the examples come from the evaluated documents, so that a document could be its own example.
@@ -167,45 +166,56 @@ impl<'a> Examples<'a> {
             return Err(refuse(message));
         }
         let random = PythonRandom::new(options.fewshot_seed);
-        Ok(Self { source, presentation: options.presentation, pool, count, shared, random })
+        Ok(Self { source, pool, count, shared, random })
     }
 
     fn shots(&mut self, doc: &Doc, position: usize) -> Result<Vec<Shot>, DataError> {
         if self.count == 0 {
             return Ok(Vec::new());
         }
-        let drawn = self.count + usize::from(self.shared);
-        let picked = match self.source.shots.sampler {
-            Sampler::FirstN => (0..drawn).collect(),
-            Sampler::Random => self.random.sample(self.pool.len(), drawn).unwrap_or_default(),
+        // Where neither a split of examples nor a test split is named, lm-evaluation-harness draws one more, too.
+        let spare = self.shared || self.source.shots.spare && self.pool.len() > self.count;
+        let drawn = self.count + usize::from(spare);
+        let Self { source, pool, count, random, .. } = self;
+        let others = || pool.iter().filter(|example| !spare || *example != doc);
+        let picked: Vec<&Doc> = match source.shots.sampler {
+            Sampler::FirstN => others().take(*count).collect(),
+            Sampler::Random => {
+                let drawn = random.sample(pool.len(), drawn).unwrap_or_default();
+                let drawn = drawn.into_iter().filter_map(|at| pool.get(at));
+                let picked: Vec<&Doc> = drawn.filter(|example| !spare || *example != doc).take(*count).collect();
+                if picked.len() == *count {
+                    picked
+                } else {
+                    // The document is in the pool more than once and was drawn so.
+                    let others: Vec<&Doc> = others().collect();
+                    let drawn = random.sample(others.len(), *count).unwrap_or_default();
+                    drawn.into_iter().filter_map(|at| others.get(at).copied()).collect()
+                }
+            }
         };
-        let picked = picked.into_iter().filter_map(|at| self.pool.get(at));
-        let picked = picked.filter(|example| !self.shared || *example != doc).take(self.count);
-        picked.map(|example| self.shot(example)).collect::<Result<_, _>>().map_err(|(key, message)| {
-            document_error(self.source, &self.source.split, position, key, format!("in a few-shot example: {message}"))
-        })
+        let fail = |key, message| document_error(source, &source.split, position, key, message);
+        if picked.len() < *count {
+            return Err(fail("num_fewshot", format!("there are no {count} examples besides the document itself")));
+        }
+        let shots = picked.into_iter().map(|example| shot(source, example)).collect::<Result<_, Failure>>();
+        shots.map_err(|(key, message)| fail(key, format!("in a few-shot example: {message}")))
     }
+}
 
-    fn shot(&self, doc: &Doc) -> Result<Shot, Failure> {
-        let rendering = &self.source.shots.rendering;
-        let choices = rendering.choices(doc)?;
-        let answer = match rendering.answer(doc, &choices)? {
-            Answer::Indices(indices) => indices.first().and_then(|index| choices.get(*index)).cloned(),
-            Answer::Texts(texts) => texts.into_iter().next(),
-        };
-        let answer = answer.ok_or_else(|| ("doc_to_target", "the answer is none of the choices".to_owned()))?;
-        let mut target = rendering.prefix(doc)?;
-        if !target.is_empty() {
-            target.push(' ');
-        }
-        target.push_str(&answer);
-        // The prompt has one delimiter, that of the question itself; an example's own goes into its answer.
-        let outer = delimiter(self.source, self.presentation, "");
-        if outer != rendering.target_delimiter && self.presentation != Presentation::ChatMultiturn {
-            target.insert_str(0, rendering.target_delimiter.strip_prefix(outer).unwrap_or(&rendering.target_delimiter));
-        }
-        Ok(Shot { query: rendering.question(doc)?, target })
-    }
+/// A document as a solved example.
+fn shot(source: &TaskSource, doc: &Doc) -> Result<Shot, Failure> {
+    let rendering = &source.shots.rendering;
+    let choices = rendering.choices(doc)?;
+    let answer = match rendering.answer(doc, &choices)? {
+        Answer::Indices(indices) => indices.first().and_then(|index| choices.get(*index)).cloned(),
+        Answer::Texts(texts) => texts.into_iter().next(),
+    };
+    let answer = answer.ok_or_else(|| ("doc_to_target", "the answer is none of the choices".to_owned()))?;
+    let (query, prefix) = (rendering.question(doc)?, rendering.prefix(doc)?);
+    let has_delimiter = prefix.is_empty() || needs_delimiter(&query, &prefix);
+    let delimiter = if has_delimiter { rendering.target_delimiter.clone() } else { String::new() };
+    Ok(Shot { query, target: delimited(&prefix, &answer, " "), delimiter: Some(delimiter) })
 }
 
 /// What stands between the question and the answer that is asked for. A `loglikelihood` task writes it into its target;
@@ -226,8 +236,11 @@ fn prompt(
     shots: Vec<Shot>,
 ) -> Result<(PromptParts, Expectation), Failure> {
     let rendering = &source.rendering;
-    let choices = rendering.choices(doc)?;
+    let mut choices = rendering.choices(doc)?;
     let answer = rendering.answer(doc, &choices)?;
+    if rendering.choice == ChoiceRule::None && source.task.filters.iter().any(reads_choices) {
+        choices = options_column(doc);
+    }
     if matches!(source.task.output, OutputType::LogLikelihoodRolling) {
         // The text to be judged is the whole prompt; nothing is put around it.
         let query = first_text(answer, &choices).ok_or_else(no_answer)?;
@@ -246,6 +259,10 @@ fn prompt(
         protected: protected(source, doc)?,
     };
     Ok((parts, expectation(&source.task.output, answer, choices)?))
+}
+
+fn reads_choices(pipeline: &FilterPipeline) -> bool {
+    pipeline.steps.iter().any(|step| matches!(step, FilterStep::MultiChoiceRegex(_)))
 }
 
 fn no_answer() -> Failure {

@@ -9,6 +9,7 @@ mod decode;
 mod documents;
 mod error;
 mod filters;
+mod growth;
 mod instances;
 pub mod paraphrases;
 mod python_literal;

@@ -8,13 +8,13 @@
 //! written, are left out with a reason ([`UserParaphrases::refused`]).
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::io::Read as _;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use thiserror::Error;
 
+use super::tree::{ReadError, read_bounded};
 use crate::perturb::paraphrase::user::UserParaphrases;
 
 /// Largest file, in bytes.
@@ -152,13 +152,12 @@ fn siblings(path: &Path, stem: &str, extension: &str) -> Result<Vec<PathBuf>, Pa
 
 fn read(path: &Path) -> Result<String, ParaphraseFileError> {
     let io = |source| ParaphraseFileError::Io { path: path.to_owned(), source };
-    let mut text = String::new();
-    let file = File::open(path).map_err(io)?;
-    file.take(MAX_FILE_BYTES + 1).read_to_string(&mut text).map_err(io)?;
-    if text.len() as u64 > MAX_FILE_BYTES {
-        return Err(ParaphraseFileError::TooLarge { path: path.to_owned() });
-    }
-    Ok(text)
+    let bytes = read_bounded(path, MAX_FILE_BYTES).map_err(|error| match error {
+        ReadError::Io(source) => io(source),
+        ReadError::NotRegular => io(std::io::Error::other(error)),
+        ReadError::TooLarge { .. } => ParaphraseFileError::TooLarge { path: path.to_owned() },
+    })?;
+    String::from_utf8(bytes).map_err(|error| io(std::io::Error::new(std::io::ErrorKind::InvalidData, error)))
 }
 
 fn malformed(path: &Path, line: usize, problem: &(impl ToString + ?Sized)) -> ParaphraseFileError {

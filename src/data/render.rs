@@ -35,6 +35,14 @@ fn text_of(value: &Value) -> String {
     }
 }
 
+/// The column `choices`, where lm-evaluation-harness's `multi_choice_regex` looks for option texts; empty without one.
+pub(super) fn options_column(doc: &Doc) -> Vec<String> {
+    match doc.get("choices") {
+        Some(Value::Array(items)) => items.iter().map(text_of).collect(),
+        _ => Vec::new(),
+    }
+}
+
 impl Rendering {
     /// `doc_to_text`.
     pub(super) fn question(&self, doc: &Doc) -> Result<String, Failure> {

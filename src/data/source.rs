@@ -106,6 +106,9 @@ pub(crate) struct Shots {
     pub(crate) sampler: Sampler,
     /// From where.
     pub(crate) pool: ShotPool,
+    /// Whether one more is drawn although the pool is not what is evaluated: lm-evaluation-harness compares the names of
+    /// the split of examples and of the test split, and two that are absent are equal.
+    pub(crate) spare: bool,
     /// Positions in the pool that may be used; `None` is all.
     pub(crate) indices: Option<Vec<usize>>,
     /// How they are rendered.

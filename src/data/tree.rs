@@ -68,7 +68,7 @@ impl Tree {
             }
             Self::Disk(root) => {
                 let file = inside(root, path).ok_or("no such file inside the folder")?;
-                read_bounded(&file, max_bytes)
+                read_bounded(&file, max_bytes).map_err(|error| error.to_string())
             }
         }
     }
@@ -79,19 +79,25 @@ pub(crate) fn has_extension(path: &str, extension: &str) -> bool {
     Path::new(path).extension().is_some_and(|found| found.eq_ignore_ascii_case(extension))
 }
 
+/// A file cannot be read whole.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ReadError {
+    #[error("{0}")]
+    Io(#[from] std::io::Error),
+    #[error("not a regular file")]
+    NotRegular,
+    #[error("larger than {max_bytes} bytes, the limit for such files")]
+    TooLarge { max_bytes: u64 },
+}
+
 /// Reads a regular file of at most `max_bytes`.
-pub(crate) fn read_bounded(file: &Path, max_bytes: u64) -> Result<Vec<u8>, String> {
-    let metadata = fs::metadata(file).map_err(|error| error.to_string())?;
-    if !metadata.is_file() {
-        return Err("not a regular file".to_owned());
+pub(crate) fn read_bounded(file: &Path, max_bytes: u64) -> Result<Vec<u8>, ReadError> {
+    if !fs::metadata(file)?.is_file() {
+        return Err(ReadError::NotRegular);
     }
     let mut bytes = Vec::new();
-    let handle = fs::File::open(file).map_err(|error| error.to_string())?;
-    handle.take(max_bytes + 1).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
-    if bytes.len() as u64 > max_bytes {
-        return Err(format!("larger than {max_bytes} bytes, the limit for such files"));
-    }
-    Ok(bytes)
+    fs::File::open(file)?.take(max_bytes.saturating_add(1)).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > max_bytes { Err(ReadError::TooLarge { max_bytes }) } else { Ok(bytes) }
 }
 
 /// The canonical path of `relative` if it exists and lies inside `root`, symbolic links resolved.

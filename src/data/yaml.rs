@@ -16,6 +16,9 @@ const MAX_NESTING: usize = 100;
 /// Longest chain of includes.
 const MAX_INCLUDES: usize = 8;
 
+/// Most files that one file may include, those of its includes counted.
+const MAX_INCLUDED_FILES: usize = 64;
+
 /// A task file and the files it includes, for naming the line at fault.
 #[derive(Debug, Clone)]
 pub(super) struct Origin {
@@ -64,11 +67,18 @@ pub(super) struct YamlFile {
 impl YamlFile {
     /// Reads a file and its includes. `trees` are further folders in which an include may be, from their top.
     pub(super) fn read(tree: &Tree, path: &str, trees: &[Tree]) -> Result<Self, CatalogError> {
-        let mut chain = Vec::new();
-        Self::read_chained(tree, path, trees, &mut chain)
+        let mut left = MAX_INCLUDED_FILES;
+        Self::read_chained(tree, path, trees, &mut Vec::new(), &mut left)
     }
 
-    fn read_chained(tree: &Tree, path: &str, trees: &[Tree], chain: &mut Vec<String>) -> Result<Self, CatalogError> {
+    /// `chain` are the files on the way here, `left` the number of files that may still be included.
+    fn read_chained(
+        tree: &Tree,
+        path: &str,
+        trees: &[Tree],
+        chain: &mut Vec<String>,
+        left: &mut usize,
+    ) -> Result<Self, CatalogError> {
         let label = tree.label(path);
         if chain.contains(&label) || chain.len() >= MAX_INCLUDES {
             let first = chain.first().cloned().unwrap_or_default();
@@ -88,7 +98,10 @@ impl YamlFile {
                     format!("`{include}` is neither beside this file nor in a folder given by --include_path");
                 return Err(origin.invalid("include", message));
             };
-            let included = Self::read_chained(&tree, &path, trees, chain)?;
+            *left = left.checked_sub(1).ok_or_else(|| {
+                origin.invalid("include", format!("more than {MAX_INCLUDED_FILES} files are included, some of them again"))
+            })?;
+            let included = Self::read_chained(&tree, &path, trees, chain, left)?;
             keys.extend(included.keys);
             origin.texts.splice(1..1, included.origin.texts);
         }

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io;
 use std::path::Path;
 
 use rand::Rng as _;
@@ -10,18 +9,14 @@ use safetensors::tensor::{Dtype, TensorView};
 use serde_json::{Value, json};
 
 use crate::seed::Seed;
+use crate::store::{StoreError, write_atomically};
 
 /// Why the checkpoint could not be written.
 #[derive(Debug, thiserror::Error)]
 pub enum UntrainedError {
     /// The operating system refused.
-    #[error("{path}: {source}; choose a folder that can be written with --output_path")]
-    Io {
-        /// The file or folder.
-        path: String,
-        /// What the system said.
-        source: io::Error,
-    },
+    #[error("{0}; choose a folder that can be written with --output_path")]
+    Store(#[from] StoreError),
     /// The weights could not be laid out.
     #[error("the weights could not be written: {0}")]
     Weights(#[from] safetensors::SafeTensorError),
@@ -39,19 +34,20 @@ const VOCABULARY: usize = 256 + SPECIAL.len();
 /// Writes a Hugging Face folder: a two-layer Llama with random weights (normal, standard deviation 0.08) and a
 /// tokenizer of single bytes. Equal seeds give equal bytes.
 pub fn write_untrained_checkpoint(folder: &Path, seed: Seed) -> Result<(), UntrainedError> {
-    let io = |path: &Path| {
-        let path = path.display().to_string();
-        move |source| UntrainedError::Io { path, source }
-    };
-    fs::create_dir_all(folder).map_err(io(folder))?;
     for (name, value) in
         [("config.json", config()), ("tokenizer.json", tokenizer()), ("tokenizer_config.json", tokenizer_config())]
     {
-        let path = folder.join(name);
-        fs::write(&path, format!("{value:#}\n")).map_err(io(&path))?;
+        write(&folder.join(name), format!("{value:#}\n").as_bytes())?;
     }
-    let path = folder.join("model.safetensors");
-    fs::write(&path, weights(seed)?).map_err(io(&path))
+    write(&folder.join("model.safetensors"), &weights(seed)?)
+}
+
+/// A file that another process may have mapped is never written in place.
+fn write(path: &Path, bytes: &[u8]) -> Result<(), UntrainedError> {
+    if fs::read(path).is_ok_and(|present| present == bytes) {
+        return Ok(());
+    }
+    Ok(write_atomically(path, bytes)?)
 }
 
 fn config() -> Value {

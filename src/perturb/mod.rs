@@ -78,6 +78,11 @@ impl Perturber {
         self
     }
 
+    /// Wordings of an instance among the paraphrases that the user supplied.
+    pub fn user_wordings(&self, instance: &Instance) -> usize {
+        self.user.count(instance)
+    }
+
     /// Every variant that `specs` ask of an instance, in their order.
     ///
     /// Draw `k` of a perturbation takes its randomness from the stream labelled with perturbation, strength, task,

@@ -80,7 +80,7 @@ fn metric_rows<'a>(
 ) -> Result<(), ReportError> {
     let original = subject("original");
     measure(writer, &original, "performance", &metric.original)?;
-    plain(writer, &original, "unscored", total(&metric.unscored))?;
+    plain(writer, &original, "unscored", ReasonCount::total(&metric.unscored) as f64)?;
     for row in metric.perturbations.iter().chain(&metric.together) {
         perturbation_rows(writer, row, &subject(&row.name))?;
     }
@@ -100,16 +100,12 @@ fn perturbation_rows(
         }
     }
     plain(writer, subject, "wanted", row.wanted as f64)?;
-    plain(writer, subject, "skipped", total(&row.skipped))?;
-    plain(writer, subject, "unscored", total(&row.unscored))?;
+    plain(writer, subject, "skipped", row.skipped() as f64)?;
+    plain(writer, subject, "unscored", ReasonCount::total(&row.unscored) as f64)?;
     for (index, value) in row.sensitivity.indices() {
         measure(writer, subject, index.as_str(), value)?;
     }
     Ok(())
-}
-
-fn total(reasons: &[ReasonCount]) -> f64 {
-    reasons.iter().map(|reason| reason.count).sum::<usize>() as f64
 }
 
 fn measure(

@@ -33,13 +33,16 @@ pub(super) const TERMS: [Term; 19] = [
         label: "change",
         name: "mean change",
         meaning: "Mean over instances of the perturbed wordings' credit minus the original's, paired on the instance. \
+                  Performance of a perturbation is over instances too, each with its wordings as one: without missing \
+                  answers, change is performance minus original. \
                   For perplexities the credit is a negative log-probability, so the change is in nats.",
     },
     Term {
         label: "worst",
         name: "worst variant",
-        meaning: "The single wording with the lowest performance over the instances that have it. It is the extreme of \
-                  several noisy numbers, so it looks worse than it would on new data.",
+        meaning: "Performance under the single wording that changes the original most for the worse, by the paired \
+                  change (where lower is better: that raises it most). It is the extreme of several noisy numbers, so \
+                  it looks worse than it would on new data.",
     },
     Term {
         label: "spread",
@@ -51,7 +54,8 @@ pub(super) const TERMS: [Term; 19] = [
         label: "POSIX",
         name: "prompt sensitivity index",
         meaning: "How much the log-probability of a reply changes, per token, when the prompt is replaced by another \
-                  wording. 0 is insensitive; there is no upper end. In nats a token, over all wordings of an instance.",
+                  wording. 0 is insensitive; there is no upper end. In nats a token, over the original and the first draw of \
+                  every perturbation that leaves the right answer as it was.",
     },
     Term {
         label: "flip rate",
@@ -92,8 +96,8 @@ pub(super) const TERMS: [Term; 19] = [
     Term {
         label: "worst case, best case",
         name: "HELM's worst and best case",
-        meaning: "Mean over items of the lowest \
-        and the highest credit that any wording got.",
+        meaning: "Mean over items of the worst \
+        and the best credit that any wording got; where lower is better, the worst credit is the highest.",
     },
     Term {
         label: "acc",

@@ -4,13 +4,13 @@ use std::fmt::Write as _;
 
 use crate::analyze::Analysis;
 use crate::analyze::analysis::{PerturbationAnalysis, Severity};
-use crate::analyze::number::{count, counted, figure, measure_with_interval, percent, signed};
+use crate::analyze::number::{count, counted, figure, measure_with_interval, percent};
 use crate::perturb::diff::{DiffKind, DiffRun};
 use crate::sensitivity::Measure;
 
 use super::flip_view::{FlipView, flip_views};
 use super::headline::{HeadlineRow, by_weighting, compares_weightings, headline, weighting_text};
-use super::terminal::mark;
+use super::perturbation_cells::{index_points, marked_change, point};
 use super::text::{markdown_block, markdown_code, shortened, visible};
 
 /// Characters of a reply that a pull request shows.
@@ -214,26 +214,15 @@ fn perturbations(out: &mut String, row: &HeadlineRow<'_>) {
     out.push_str("\n</details>\n");
 }
 
-fn perturbation_cells(row: &PerturbationAnalysis) -> [String; 10] {
-    let skipped = row.skipped.iter().map(|reason| reason.count).sum::<usize>();
-    let made = count(row.wanted.saturating_sub(skipped));
-    let point = |measure: &Measure| measure.point().map_or_else(|| "–".to_owned(), figure);
-    let change = row.change.estimate().map_or_else(
-        || "–".to_owned(),
-        |estimate| format!("{}{}", signed(estimate.point), mark(&row.change).replace('*', "\\*")),
-    );
-    [
+fn perturbation_cells(row: &PerturbationAnalysis) -> Vec<String> {
+    let made = count(row.made());
+    let head = [
         markdown_code(&row.name),
-        if skipped == 0 { made } else { format!("{made} of {}", count(row.wanted)) },
+        if row.skipped() == 0 { made } else { format!("{made} of {}", count(row.wanted)) },
         measure_with_interval(&row.performance),
-        change,
-        row.worst.as_ref().map_or_else(|| "–".to_owned(), |worst| point(&worst.credit)),
-        point(&row.sensitivity.spread),
-        point(&row.sensitivity.flip_rate_mean),
-        point(&row.sensitivity.consistency),
-        point(&row.sensitivity.performance_drop_rate),
-        point(&row.sensitivity.pss),
-    ]
+        marked_change(row).replace('*', "\\*"),
+    ];
+    head.into_iter().chain(index_points(row)).chain([point(Some(&row.sensitivity.pss))]).collect()
 }
 
 fn flips(out: &mut String, analysis: &Analysis) {

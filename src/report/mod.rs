@@ -10,6 +10,7 @@ mod headline;
 mod html;
 mod markdown;
 mod page;
+mod perturbation_cells;
 mod plot;
 mod terminal;
 pub mod text;

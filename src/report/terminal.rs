@@ -6,10 +6,11 @@ use comfy_table::{Cell, CellAlignment, ContentArrangement, Table};
 
 use crate::analyze::Analysis;
 use crate::analyze::analysis::{Finding, GroupAnalysis, PerturbationAnalysis, Severity};
-use crate::analyze::number::{count, figure, measure_plus_minus, percent, signed};
+use crate::analyze::number::{count, figure, measure_plus_minus, percent};
 use crate::sensitivity::Measure;
 
 use super::headline::{HeadlineRow, by_weighting, compares_weightings, headline};
+use super::perturbation_cells::{index_points, marked_change};
 use super::text::{shortened, visible_line};
 
 /// Columns that every table fits in.
@@ -200,33 +201,12 @@ fn perturbations_table(row: &HeadlineRow<'_>) -> String {
 }
 
 fn perturbation_cells(row: &PerturbationAnalysis) -> Vec<String> {
-    let skipped = row.skipped.iter().map(|reason| reason.count).sum::<usize>();
-    let prompts = match skipped {
+    let prompts = match row.skipped() {
         0 => count(row.wanted),
-        _ => format!("{}/{}", count(row.wanted.saturating_sub(skipped)), count(row.wanted)),
+        _ => format!("{}/{}", count(row.made()), count(row.wanted)),
     };
-    let point = |measure: &Measure| measure.point().map_or_else(|| "–".to_owned(), figure);
-    let change = row
-        .change
-        .estimate()
-        .map_or_else(|| "–".to_owned(), |estimate| format!("{}{}", signed(estimate.point), mark(&row.change)));
-    vec![
-        name(&row.name),
-        prompts,
-        measure_plus_minus(&row.performance),
-        change,
-        row.worst.as_ref().map_or_else(|| "–".to_owned(), |worst| point(&worst.credit)),
-        point(&row.sensitivity.spread),
-        point(&row.sensitivity.flip_rate_mean),
-        point(&row.sensitivity.consistency),
-        point(&row.sensitivity.performance_drop_rate),
-    ]
-}
-
-/// A star where the interval excludes 0.
-pub(super) fn mark(measure: &Measure) -> &'static str {
-    let interval = measure.estimate().and_then(|estimate| estimate.interval);
-    if interval.is_some_and(|interval| interval.low > 0.0 || interval.high < 0.0) { "*" } else { "" }
+    let head = [name(&row.name), prompts, measure_plus_minus(&row.performance), marked_change(row)];
+    head.into_iter().chain(index_points(row)).collect()
 }
 
 /// Findings as a list, wrapped.

@@ -6,7 +6,7 @@ use crate::task::{FilterPipeline, FilterStep};
 
 use super::multi_choice_regex::MultiChoiceRegex;
 use super::pattern::{Pattern, PatternError};
-use super::python_text::{lstrip, strip};
+use super::python_text::strip;
 
 /// What a pipeline took from a response.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,8 +85,7 @@ impl CompiledStep {
             Self::TakeFirst => text,
             Self::Lowercase => text.to_lowercase(),
             Self::Uppercase => text.to_uppercase(),
-            Self::RemoveWhitespace => lstrip(&text).to_owned(),
-            Self::Trim => strip(&text).to_owned(),
+            Self::RemoveWhitespace | Self::Trim => strip(&text).to_owned(),
             Self::StripPeriod => {
                 let text = strip(&text);
                 text.strip_suffix('.').map_or(text, strip).to_owned()

@@ -35,3 +35,4 @@ pub use aggregate::{WeightedCredit, aggregate, aggregate_estimate};
 pub use judge::{Judge, MetricScore, score};
 pub use likelihood::weight;
 pub use pattern::{BACKTRACK_LIMIT, Pattern, PatternError};
+pub use python_text::is_space;

@@ -1,5 +1,7 @@
 //! The `multi_choice_regex` filter: the option that a free answer chose.
 
+use std::cmp::Reverse;
+
 use regex::Regex;
 
 use crate::task::MultiChoiceRegexFilter;
@@ -95,13 +97,14 @@ fn option_letter(index: usize) -> Option<char> {
     u32::try_from(index).ok().and_then(|index| char::from_u32('A' as u32 + index)).filter(char::is_ascii_uppercase)
 }
 
-/// Occurrences of the options in the text, without overlap; at one place the first option wins, as in an alternation.
+/// Occurrences of the options in the text, without overlap; at one place the longest option wins, so that an option
+/// that begins another one does not hide it.
 fn occurrences<'a>(text: &str, options: &'a [String]) -> Vec<&'a str> {
     let mut found = Vec::new();
     let mut from = 0;
     while let Some(rest) = text.get(from..) {
         let places = options.iter().filter_map(|option| rest.find(option.as_str()).map(|place| (place, option)));
-        let Some((place, option)) = places.min_by_key(|(place, _)| *place) else { break };
+        let Some((place, option)) = places.min_by_key(|(place, option)| (*place, Reverse(option.len()))) else { break };
         found.push(option.as_str());
         let step = if option.is_empty() {
             rest.get(place..).and_then(|rest| rest.chars().next()).map_or(1, char::len_utf8)
@@ -154,5 +157,13 @@ mod tests {
         let options = ["ab".to_owned(), "b".to_owned(), String::new()];
         assert_eq!(occurrences("babx", &options), ["b", "ab", "", ""]);
         assert_eq!(occurrences("é", &options), ["", ""]);
+    }
+
+    /// As lm-evaluation-harness 0.4.13 answers, which sorts the alternatives by length.
+    #[test]
+    fn an_option_that_begins_another_does_not_hide_it() {
+        let choices = ["Guilty".to_owned(), "Guilty of Romance".to_owned()];
+        let found = MultiChoiceRegex::new(&filter(0)).unwrap().apply("I say Guilty of Romance.", &choices).unwrap();
+        assert_eq!(found, ("(B)".to_owned(), false));
     }
 }

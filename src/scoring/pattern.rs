@@ -5,7 +5,7 @@
 //! meaning, `\b` there is a backspace, `$` also matches before a final line break, `\Z` is the very end, a brace that
 //! begins no repetition is a plain character, and an escaped punctuation mark is that mark.
 
-use fancy_regex::{Regex, RegexBuilder};
+use fancy_regex::{Captures, Regex, RegexBuilder};
 use thiserror::Error;
 
 /// Steps of backtracking after which a match is given up.
@@ -92,6 +92,35 @@ impl Pattern {
         }
         kept.push_str(text.get(copied..).unwrap_or_default());
         Ok(kept)
+    }
+
+    /// Python's `re.sub(pattern, ..., text, count)`, where 0 is no limit and `expand` writes what stands for a match.
+    /// Given up where the result gets longer than `max_bytes`.
+    pub(crate) fn replace_in(
+        &self,
+        text: &str,
+        count: usize,
+        max_bytes: usize,
+        expand: impl Fn(&Captures<'_>, &mut String),
+    ) -> Result<String, PatternError> {
+        let mut replaced = String::new();
+        let mut from = 0;
+        let mut copied = 0;
+        let mut matches = 0;
+        while from <= text.len() && (count == 0 || matches < count) {
+            let found = self.regex.captures_from_pos(text, from).map_err(|error| self.given_up(&error))?;
+            let Some((found, whole)) = found.and_then(|found| found.get(0).map(|whole| (found, whole))) else { break };
+            replaced.push_str(text.get(copied..whole.start()).unwrap_or_default());
+            expand(&found, &mut replaced);
+            copied = whole.end();
+            from = after(text, whole.start(), whole.end());
+            matches += 1;
+            if replaced.len() > max_bytes {
+                return Err(self.given_up(&format!("what replaces it is longer than {max_bytes} bytes")));
+            }
+        }
+        replaced.push_str(text.get(copied..).unwrap_or_default());
+        Ok(replaced)
     }
 
     fn given_up(&self, reason: &dyn ToString) -> PatternError {
@@ -244,6 +273,17 @@ mod tests {
         assert_eq!(Pattern::new("(?s).*#### ").unwrap().remove_from("a\n#### 5").unwrap(), "5");
         assert_eq!(Pattern::new(r"\.$").unwrap().remove_from("a.b.").unwrap(), "a.b");
         assert_eq!(Pattern::new("x*").unwrap().remove_from("é").unwrap(), "é");
+    }
+
+    /// Expectations are those of Python's `re.sub`.
+    #[test]
+    fn replacement_is_that_of_python_and_ends_at_its_limit() {
+        let replaced = |pattern: &str, text: &str, count| {
+            Pattern::new(pattern).unwrap().replace_in(text, count, 16, |_, out| out.push('-'))
+        };
+        assert_eq!(replaced("x*", "abxd", 0).unwrap(), "-a-b--d-");
+        assert_eq!(replaced("a", "aaéa", 2).unwrap(), "--éa");
+        assert!(matches!(replaced("", &"a".repeat(20), 0), Err(PatternError::GivenUp { .. })));
     }
 
     #[test]

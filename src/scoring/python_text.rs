@@ -1,18 +1,13 @@
 //! Python's notion of white space, punctuation and digits: task files were written against it.
 
 /// `str.isspace` for one character: Unicode white space and the four information separators.
-pub(super) fn is_space(character: char) -> bool {
+pub fn is_space(character: char) -> bool {
     character.is_whitespace() || ('\u{1c}'..='\u{1f}').contains(&character)
 }
 
 /// `text.strip()`.
 pub(super) fn strip(text: &str) -> &str {
     text.trim_matches(is_space)
-}
-
-/// `text.lstrip()`.
-pub(super) fn lstrip(text: &str) -> &str {
-    text.trim_start_matches(is_space)
 }
 
 /// `len(re.split(r"\s+", text))`, the number of words in lm-evaluation-harness: white space at an end counts one more.
@@ -65,7 +60,6 @@ mod tests {
     #[test]
     fn stripping_takes_pythons_white_space() {
         assert_eq!(strip("\u{1f} a \u{a0}\n"), "a");
-        assert_eq!(lstrip("\u{1f} a "), "a ");
         assert_eq!(without_ascii_punctuation("a.b-c’d`e"), "abc’de");
         assert_eq!(without_ascii_digits("a1b²3"), "ab²");
     }

@@ -35,12 +35,18 @@ fn log_probs(rows: &[(f64, bool)]) -> Response {
         sum_nats: *sum_nats,
         tokens: 1,
         is_greedy: *is_greedy,
+        prompt_tokens_cut: 0,
     };
     Response::LogProbs { continuations: rows.iter().map(one).collect() }
 }
 
 fn reply(text: &str) -> Response {
-    Response::Generated(Generation { text: text.into(), token_ids: Vec::new(), finish: FinishReason::Length })
+    Response::Generated(Generation {
+        text: text.into(),
+        token_ids: Vec::new(),
+        finish: FinishReason::Length,
+        prompt_tokens_cut: 0,
+    })
 }
 
 fn generation() -> OutputType {

@@ -10,8 +10,9 @@ pub(super) const NEEDS_TWO: &str = "no item has two scored wordings";
 /// Worst-case credit: `mean_i min_v c_iv` over all wordings of an item, original included.
 ///
 /// Range: that of the credit; never above [`super::Index::BestCase`] and, with no cell missing, never above any single
-/// variant's mean. For a metric where less is better, the lowest credit is the best. Items with fewer than two scored
-/// wordings are left out. The minimum over more wordings is lower: compare only runs with equal variants. Source:
+/// variant's mean. For a metric where less is better the two change places
+/// ([`super::Sensitivity::where_lower_is_better`]). Items with fewer than two scored wordings are left out. The minimum
+/// over more wordings is lower: compare only runs with equal variants. Source:
 /// HELM, arXiv 2211.09110 (robustness as the worst case over transformations of an instance).
 pub(super) fn worst_case(matrix: &CreditMatrix, clusters: &[usize], level: f64) -> Measure {
     over_items(matrix, clusters, level, |row| extreme(row, f64::min), NEEDS_TWO)

@@ -5,7 +5,7 @@ use super::matrix::{CreditMatrix, MatrixRow};
 use super::means::over_items;
 
 const NEEDS_CREDITS: &str = "no item has both its original and a perturbed variant scored";
-const NEEDS_ANSWERS: &str = "no item has an answer to both its original and a perturbed variant";
+const NEEDS_ANSWERS: &str = "no item has answers to its original and to a perturbed variant that can be compared";
 
 /// Share of items whose credit differs from the original's under at least one perturbed variant:
 /// `mean_i 1[exists v > 0: c_iv != c_i0]`.
@@ -38,11 +38,16 @@ pub(super) fn answer_mean(matrix: &CreditMatrix, clusters: &[usize], level: f64)
 /// (flipped, compared)
 type Flips = (usize, usize);
 
+/// Whether a perturbed wording's credit is another than the original's: exactly, without a tolerance.
 #[allow(clippy::float_cmp)]
+pub(crate) fn is_flip(original: f64, perturbed: f64) -> bool {
+    original != perturbed
+}
+
 fn credit_flips(row: &MatrixRow) -> Option<Flips> {
     let original = row.original()?;
     let perturbed = row.perturbed();
-    Some((perturbed.iter().filter(|credit| **credit != original).count(), perturbed.len()))
+    Some((perturbed.iter().filter(|credit| is_flip(original, **credit)).count(), perturbed.len()))
 }
 
 fn answer_flips(row: &MatrixRow) -> Option<Flips> {

@@ -5,6 +5,7 @@
 //! variant that does not apply to an item, a response that could not be scored): indices over items use the cells an
 //! item has, indices over variants pair each variant with the original *of the same items*.
 
+mod cluster_sums;
 mod consistency;
 mod drop_rate;
 mod extremes;
@@ -29,6 +30,7 @@ use crate::variant::VariantId;
 
 use resampled::Resampled;
 
+pub(crate) use flip_rate::is_flip;
 pub use matrix::{CreditMatrix, MatrixError, MatrixRow};
 pub use posix::{
     PosixContrast, PosixError, PosixMode, PosixNormalization, PromptSetSensitivity, posix_index,
@@ -113,9 +115,9 @@ pub enum Index {
     MeanOverVariants,
     /// Mean credit over the perturbed variants.
     PerturbedMean,
-    /// Mean over items of the lowest credit (HELM).
+    /// Mean over items of the worst credit (HELM).
     WorstCase,
-    /// Mean over items of the highest credit (HELM).
+    /// Mean over items of the best credit (HELM).
     BestCase,
     /// Highest minus lowest variant (`FormatSpread`).
     Spread,
@@ -173,8 +175,8 @@ impl Index {
             Self::Original => "Mean credit of the unperturbed prompts.",
             Self::MeanOverVariants => "Mean credit over all wordings, the original included.",
             Self::PerturbedMean => "Mean credit over the perturbed wordings only.",
-            Self::WorstCase => "Mean over items of the lowest credit that any wording got.",
-            Self::BestCase => "Mean over items of the highest credit that any wording got.",
+            Self::WorstCase => "Mean over items of the worst credit that any wording got.",
+            Self::BestCase => "Mean over items of the best credit that any wording got.",
             Self::Spread => "Best wording's mean credit minus the worst wording's (FormatSpread).",
             Self::BetweenVariantVariance => "Variance of mean credit from wording to wording.",
             Self::BetweenVariantSd => "Standard deviation of mean credit from wording to wording.",
@@ -282,6 +284,13 @@ impl Sensitivity {
             answer_flip_rate_mean: flip_rate::answer_mean(matrix, clusters, level),
             pss: pss::pss(matrix, clusters, level),
         }
+    }
+
+    /// The same where less credit is better (nats of a text): the highest credit is the worst case. [`Sensitivity::of`]
+    /// takes the lowest for the worst. Signed and unsigned differences stay as they are.
+    #[must_use]
+    pub fn where_lower_is_better(self) -> Self {
+        Self { worst_case: self.best_case, best_case: self.worst_case, ..self }
     }
 
     /// The indices with their names, in the order in which reports show them.

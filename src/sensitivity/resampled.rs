@@ -5,11 +5,15 @@ use crate::seed::Seed;
 use crate::stats::{cluster_bootstrap_many, cluster_count};
 
 use super::Measure;
-use super::consistency::{AgreementSums, consistency};
-use super::drop_rate::{DropRateSums, performance_drop_rate};
+use super::cluster_sums::{Basis, ClusterSums};
+use super::consistency::consistency;
+use super::drop_rate::performance_drop_rate;
 use super::matrix::CreditMatrix;
-use super::spread::{PairedChanges, spread};
+use super::spread::{paired_changes, spread};
 use super::variance::between_variant_variance;
+
+/// Draws where all draws are equal: the fewest that have an interval.
+const CONSTANT_DRAWS: usize = 2;
 
 pub(super) struct Resampled {
     pub(super) spread: Measure,
@@ -22,35 +26,39 @@ pub(super) struct Resampled {
 impl Resampled {
     pub(super) fn of(matrix: &CreditMatrix, clusters: &[usize], level: f64, seed: Seed, draws: usize) -> Self {
         let count = cluster_count(clusters);
-        let changes = PairedChanges::new(matrix, clusters, count);
-        let drops = DropRateSums::new(matrix, clusters, count);
-        let agreement = AgreementSums::new(matrix, clusters, count);
+        let sums = ClusterSums::new(matrix, clusters, count);
         let statistics = |weights: &[u32]| {
-            let changes = changes.of(weights);
+            let sums = sums.of(weights);
+            let changes = paired_changes(&sums.changes);
             let variance = between_variant_variance(&changes);
             [
                 spread(&changes),
                 variance,
                 variance.map(f64::sqrt),
-                performance_drop_rate(&drops, weights),
-                consistency(&agreement, weights),
+                performance_drop_rate(sums.drop),
+                consistency(sums.agreement),
             ]
         };
+        let draws = if sums.are_constant() { draws.min(CONSTANT_DRAWS) } else { draws };
         let [spread, variance, sd, drop_rate, agreeing] =
             cluster_bootstrap_many(count, matrix.items().len(), statistics, draws, seed, level);
         let pair = "no item has both its original and a perturbed variant scored";
-        let no_base =
-            if drops.items == 0 { pair } else { "the original credit is not above 0: a relative drop has no base" };
-        let measure = |estimate: Option<Estimate>, (n, clusters): (usize, usize), reason: &str| {
-            Measure::from_option(estimate.map(|e| Estimate { n, clusters, ..e }), || matrix.reason_or(reason))
+        let no_base = if sums.paired.items == 0 {
+            pair
+        } else {
+            "the original credit is not above 0: a relative drop has no base"
         };
-        let paired = (drops.items, drops.clusters);
+        let measure = |estimate: Option<Estimate>, basis: &Basis, reason: &str| {
+            let counted = |e| Estimate { n: basis.items, clusters: basis.clusters(), ..e };
+            Measure::from_option(estimate.map(counted), || matrix.reason_or(reason))
+        };
+        let paired = &sums.paired;
         Self {
             spread: measure(spread, paired, pair),
             between_variant_variance: measure(variance, paired, pair),
             between_variant_sd: measure(sd, paired, pair),
             performance_drop_rate: measure(drop_rate, paired, no_base),
-            consistency: measure(agreeing, (agreement.items, agreement.clusters), "no item has two answers"),
+            consistency: measure(agreeing, &sums.answered, "no item has two answers that can be compared"),
         }
     }
 }

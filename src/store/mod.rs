@@ -19,6 +19,9 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::digest::Digest;
+use crate::record::PlanRecord;
+
 pub use atomic::write_atomically;
 pub use manifest::{CheckpointEntry, MANIFEST_FORMAT, Manifest, PosixSettings, RunSettings};
 pub use responses::ResponseLog;
@@ -61,6 +64,21 @@ pub enum StoreError {
         path: PathBuf,
         /// The folder.
         folder: PathBuf,
+    },
+    /// A file that a run has from its beginning or gets at its end is missing.
+    #[error("{} is missing: the run is not finished; repeat the command that began it{}", path.display(), remedy)]
+    Unfinished {
+        /// The file.
+        path: PathBuf,
+        /// What else may help.
+        remedy: &'static str,
+    },
+    /// The plan is not the one that the manifest names.
+    #[error("{} was changed after the run began (its digest is not the one in {}); restore it, or run again under another --run_name",
+        path.display(), RunFolder::MANIFEST)]
+    ChangedPlan {
+        /// The plan.
+        path: PathBuf,
     },
     /// The folder belongs to a run with other settings.
     #[error("{folder} holds a run with other {what}; choose another --run_name, or delete the folder", folder = folder.display())]
@@ -184,9 +202,18 @@ impl RunFolder {
     pub fn read_lines<T: DeserializeOwned>(&self, name: &str) -> Result<Vec<T>, StoreError> {
         let path = self.file(name);
         if !path.is_file() {
-            return Err(StoreError::NotARun { path, folder: self.path.clone() });
+            let remedy = if name == Self::SCORES { ", or `wit-eval score` its folder" } else { "" };
+            return Err(StoreError::Unfinished { path, remedy });
         }
         jsonl::read(&path)
+    }
+
+    /// Reads the plan and checks that it is the one that the manifest names.
+    pub fn plan(&self, manifest: &Manifest) -> Result<Vec<PlanRecord>, StoreError> {
+        let plan = self.read_lines(Self::PLAN)?;
+        let path = self.file(Self::PLAN);
+        let digest = Digest::of_json(&plan).map_err(|source| StoreError::Document { path: path.clone(), source })?;
+        if digest == manifest.plan { Ok(plan) } else { Err(StoreError::ChangedPlan { path }) }
     }
 
     fn read_required(&self, name: &str) -> Result<String, StoreError> {

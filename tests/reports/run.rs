@@ -228,6 +228,7 @@ fn answered(checkpoint: &str, task: &Task, row: usize, variant: &VariantId) -> (
                 sum_nats: if choice == place { -1.1 - noise } else { -2.4 - 0.3 * choice as f64 },
                 tokens: 1,
                 is_greedy: choice == place,
+                prompt_tokens_cut: 0,
             };
             let answer = ["A", "B", "C", "D"][place];
             let said = scored(
@@ -251,7 +252,12 @@ fn answered(checkpoint: &str, task: &Task, row: usize, variant: &VariantId) -> (
                 flexible.clone()
             };
             (
-                Response::Generated(Generation { text, token_ids: vec![1, 2], finish: FinishReason::EndToken }),
+                Response::Generated(Generation {
+                    text,
+                    token_ids: vec![1, 2],
+                    finish: FinishReason::EndToken,
+                    prompt_tokens_cut: 0,
+                }),
                 vec![flexible, strict],
             )
         }
@@ -326,6 +332,7 @@ fn add_answer(run: &mut Run, checkpoint: &str, task: &Task, row: usize, variant:
             metric: spec.metric.as_str().to_owned(),
             score,
             response: key.clone(),
+            prompt_tokens_cut: 0,
         });
     }
 }
@@ -335,7 +342,12 @@ fn add_prompt_set(run: &mut Run, task: &Task, instance: &str, row: usize) {
     let prompts = variants.iter().map(|variant| Prompt::Text(question(&task.name, row, variant))).collect();
     let request = Request::PromptSet { prompts, decoding: decoding() };
     for checkpoint in &run.manifest.checkpoints {
-        let reply = Generation { text: "Yes".to_owned(), token_ids: vec![3, 4], finish: FinishReason::EndToken };
+        let reply = Generation {
+            text: "Yes".to_owned(),
+            token_ids: vec![3, 4],
+            finish: FinishReason::EndToken,
+            prompt_tokens_cut: 0,
+        };
         let log_prob = |i: usize, j: usize| -1.0 - chance_of(&[&checkpoint.label, instance, &format!("{i} {j}")]);
         let response = Response::PromptSet {
             replies: vec![reply; 4],

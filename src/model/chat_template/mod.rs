@@ -11,7 +11,7 @@ use std::path::Path;
 use minijinja::value::Value;
 use minijinja::{Environment, Error, ErrorKind, context};
 
-use crate::chat::Message;
+use crate::chat::{Message, Role};
 use crate::digest::Digest;
 use crate::model::checkpoint::file::{self, CONFIG_LIMIT_BYTES};
 use crate::model::tokens::NamedTokens;
@@ -103,6 +103,29 @@ impl ChatTemplate {
             .and_then(|template| template.render_captured_to(context, &mut prompt).map(drop))
             .map_err(|error| self.explain(&error, options.date))?;
         Ok(prompt.into_text())
+    }
+
+    /// The prompt of a conversation whose last turn is the model's and is to be continued from `prefix`: rendered as a
+    /// turn and cut off behind it, as transformers does (`continue_final_message`). `None` where the template does not
+    /// print the prefix.
+    ///
+    /// # Errors
+    /// Those of [`Self::render`].
+    pub fn render_open(
+        &self,
+        messages: &[Message],
+        prefix: &str,
+        date: Option<Date>,
+    ) -> Result<Option<String>, ChatTemplateError> {
+        let turn = Message::new(Role::Assistant, prefix);
+        let messages = messages.iter().cloned().chain(std::iter::once(turn)).collect::<Vec<_>>();
+        let mut prompt = self.render(&messages, ChatOptions { add_generation_prompt: false, date })?;
+        let Some(start) = prompt.rfind(prefix.trim()) else { return Ok(None) };
+        // White space at the prefix's end stays where the template keeps it.
+        let whole = prefix.trim_start();
+        let kept = if prompt.get(start..).is_some_and(|rest| rest.starts_with(whole)) { whole } else { prefix.trim() };
+        prompt.truncate(start + kept.len());
+        Ok(Some(prompt))
     }
 
     fn explain(&self, error: &Error, date: Option<Date>) -> ChatTemplateError {

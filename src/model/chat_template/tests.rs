@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::*;
-use crate::chat::Role;
 
 /// Renderings by Jinja2; the file's `source` says with which settings.
 #[derive(Deserialize)]
@@ -137,4 +136,17 @@ fn a_list_of_templates_is_chosen_from_by_name() {
     assert!(open(None).unwrap_err().to_string().contains("`chat_template` is neither text nor a list"));
     std::fs::write(&config, "{}").unwrap();
     assert!(open(None).unwrap().is_none());
+}
+
+/// As transformers 5 renders with `continue_final_message`.
+#[test]
+fn an_open_turn_is_cut_off_behind_the_prefix() {
+    let user_bot = "{% for m in messages %}{% if m.role == 'user' %}User: {{ m.content }}\n{% else %}Bot: {{ m.content }}{{ eos_token }}\n{% endif %}{% endfor %}{% if add_generation_prompt %}Bot:{% endif %}";
+    let open = |source: &str, prefix: &str| {
+        ChatTemplate::new("t.jinja", source, &named()).unwrap().render_open(&one_turn(), prefix, None).unwrap()
+    };
+    assert_eq!(open(user_bot, "The answer is").as_deref(), Some("User: Hello\nBot: The answer is"));
+    assert_eq!(open(user_bot, "So:\n").as_deref(), Some("User: Hello\nBot: So:\n"));
+    assert_eq!(open("{{ messages[-1].content | trim }}</s>", " So: ").as_deref(), Some("So:"));
+    assert_eq!(open("{{ messages[0].content }}", "So"), None);
 }

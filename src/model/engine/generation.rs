@@ -41,11 +41,12 @@ pub(super) struct Writing<'a> {
     stream: Option<ChaCha8Rng>,
     /// Tokens that still fit behind the prompt.
     limit: usize,
+    prompt_tokens_cut: usize,
     pub tokens: Vec<u32>,
 }
 
 impl<'a> Writing<'a> {
-    /// `stops` are left out where the reply is its tokens.
+    /// `prompt_tokens` of the request's prompt are kept. `stops` are left out where the reply is its tokens.
     pub fn new(request: &'a GenerationRequest, prompt_tokens: usize, max_length: usize, stops: bool) -> Self {
         let stream = match request.decoding.sampling {
             Sampling::Greedy => None,
@@ -56,6 +57,7 @@ impl<'a> Writing<'a> {
             stops: StopStrings::new(if stops { &request.decoding.stop } else { &[] }),
             stream,
             limit: request.decoding.max_new_tokens.min(max_length.saturating_sub(prompt_tokens)),
+            prompt_tokens_cut: request.prompt.len().saturating_sub(prompt_tokens),
             tokens: Vec::new(),
         }
     }
@@ -105,6 +107,6 @@ impl<'a> Writing<'a> {
         let mut text = text_of(written);
         let cut = self.stops.cut(&mut text);
         let finish = if cut && finish == FinishReason::Length { FinishReason::StopString } else { finish };
-        Generation { text, token_ids: self.tokens.clone(), finish }
+        Generation { text, token_ids: self.tokens.clone(), finish, prompt_tokens_cut: self.prompt_tokens_cut }
     }
 }

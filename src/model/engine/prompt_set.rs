@@ -153,10 +153,10 @@ impl Engine {
         })?;
         let row = ids().zip(&predictions).map(|(ids, predictions)| {
             let Some((_, rest)) = ids.split_first() else { return Ok(0.0) };
-            let rest = SequenceScore::new(rest, predictions)?;
+            let rest = SequenceScore::new(rest, predictions, 0)?;
             let first = first_nats.next().filter(|nats| nats.is_finite()).ok_or(EngineError::NotFinite)?;
             let token_nats = [vec![first], rest.token_nats].concat();
-            Ok(SequenceScore { token_nats, is_greedy: false }.sum_nats())
+            Ok(SequenceScore { token_nats, is_greedy: false, prompt_tokens_cut: 0 }.sum_nats())
         });
         Ok(row.collect())
     }

@@ -19,6 +19,8 @@ pub struct SequenceScore {
     pub token_nats: Vec<f32>,
     /// Whether greedy decoding would have produced exactly these tokens.
     pub is_greedy: bool,
+    /// Tokens cut off the left of the context.
+    pub prompt_tokens_cut: usize,
 }
 
 impl SequenceScore {
@@ -27,13 +29,17 @@ impl SequenceScore {
         self.token_nats.iter().map(|nats| f64::from(*nats)).sum()
     }
 
-    pub(super) fn new(continuation: &[u32], predictions: &[Prediction]) -> Result<Self, EngineError> {
+    pub(super) fn new(
+        continuation: &[u32],
+        predictions: &[Prediction],
+        prompt_tokens_cut: usize,
+    ) -> Result<Self, EngineError> {
         let token_nats = predictions.iter().filter_map(|p| p.target_nats).collect::<Vec<_>>();
         if token_nats.len() != continuation.len() || token_nats.iter().any(|nats| !nats.is_finite()) {
             return Err(EngineError::NotFinite);
         }
         let is_greedy = predictions.iter().zip(continuation).all(|(prediction, token)| prediction.argmax == *token);
-        Ok(Self { token_nats, is_greedy })
+        Ok(Self { token_nats, is_greedy, prompt_tokens_cut })
     }
 }
 
@@ -64,8 +70,9 @@ impl Engine {
         let probes = probes.collect::<Vec<_>>();
         self.predict(&probes, &mut |at, predictions| {
             let Some((index, _)) = inputs.get(at) else { return };
-            let continuation = items.get(*index).map_or(&[][..], |item| &item.continuation);
-            done(*index, SequenceScore::new(continuation, &predictions));
+            let Some(item) = items.get(*index) else { return };
+            let cut = (item.context.len() + item.continuation.len()).saturating_sub(self.max_length_tokens() + 1);
+            done(*index, SequenceScore::new(&item.continuation, &predictions, cut));
         })
     }
 

@@ -211,7 +211,8 @@ fn a_prompt_is_cut_so_that_the_generation_fits_and_a_full_context_ends_it() {
         stream_label: String::new(),
     };
     let generations = generate(&engine, &[request(&ids, 8), request(&ids[48..], 8), request(&ids, 100)]);
-    assert_eq!(generations[0], generations[1]);
+    assert_eq!(generations[0].token_ids, generations[1].token_ids);
+    assert_eq!(generations.iter().map(|made| made.prompt_tokens_cut).collect::<Vec<_>>(), [48, 0, 50]);
     assert_eq!(generations[0].token_ids.len(), 8);
     assert_eq!(generations[2].token_ids.len(), 10, "half of the context is left to the prompt");
 }

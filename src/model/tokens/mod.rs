@@ -7,7 +7,7 @@ mod pair;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
-use tokenizers::{AddedToken, Tokenizer};
+use tokenizers::{AddedToken, ModelWrapper, Tokenizer};
 
 use crate::digest::Digest;
 use crate::model::checkpoint::file;
@@ -30,8 +30,8 @@ pub struct DeclaredIds {
 
 /// The tokenizer of a checkpoint.
 ///
-/// `tokenizer.json` decides which special tokens are added to a text; truncation and padding that a training script
-/// left in it are switched off.
+/// `tokenizer.json` decides which special tokens are added to a text; truncation, padding and subword
+/// sampling that a training script left in it are switched off.
 #[derive(Debug)]
 pub struct TextTokenizer {
     file: PathBuf,
@@ -56,10 +56,12 @@ impl TextTokenizer {
             let mut tokenizer = Tokenizer::from_bytes(&bytes)?;
             tokenizer.with_truncation(None)?;
             tokenizer.with_padding(None);
+            switch_off_sampling(&mut tokenizer);
             add_tokens(&mut tokenizer, &config)?;
             Ok(tokenizer)
         })
         .map_err(invalid)?;
+        let declarations = format!("{config:?}");
         let id =
             |role, text: &Option<String>, declared: Option<u32>| match text {
                 None => Ok(declared),
@@ -74,7 +76,7 @@ impl TextTokenizer {
         let text = |id: Option<u32>| id.and_then(|id| tokenizer.id_to_token(id));
         named.bos = named.bos.or_else(|| text(bos_id));
         named.eos = named.eos.or_else(|| text(eos_id));
-        let content = format!("{} {named:?} {bos_id:?} {eos_id:?}", Digest::of_bytes(&bytes));
+        let content = format!("{} {declarations} {named:?} {bos_id:?} {eos_id:?}", Digest::of_bytes(&bytes));
         Ok(Self { file: path, tokenizer, named, bos_id, eos_id, pad_id, digest: Digest::of_bytes(content.as_bytes()) })
     }
 
@@ -147,6 +149,24 @@ impl TextTokenizer {
     }
 }
 
+/// Subword sampling is a device of training: with it, one text has other ids each time.
+fn switch_off_sampling(tokenizer: &mut Tokenizer) {
+    let steady = match tokenizer.get_model() {
+        ModelWrapper::BPE(model) if model.dropout.is_some() => {
+            let mut model = model.clone();
+            model.dropout = None;
+            ModelWrapper::BPE(model)
+        }
+        ModelWrapper::Unigram(model) if model.alpha.is_some() || model.nbest_size.is_some() => {
+            let mut model = model.clone();
+            (model.alpha, model.nbest_size) = (None, None);
+            ModelWrapper::Unigram(model)
+        }
+        _ => return,
+    };
+    tokenizer.with_model(steady);
+}
+
 /// Makes the tokens that `tokenizer_config.json` declares indivisible, where `tokenizer.json` does not already.
 fn add_tokens(tokenizer: &mut Tokenizer, config: &TokenizerConfig) -> tokenizers::Result<()> {
     let known: Vec<String> = tokenizer.get_added_tokens_decoder().into_values().map(|token| token.content).collect();
@@ -197,6 +217,6 @@ fn remedy(dir: &Path) -> &'static str {
     } else if has("tokenizer.model") || has("vocab.json") || has("spiece.model") {
         "convert the older files with transformers: AutoTokenizer.from_pretrained(DIR).save_pretrained(DIR)"
     } else {
-        "fetch it, or name a folder that has the checkpoint's tokenizer"
+        "fetch it, or name a folder that has the checkpoint's tokenizer with --tokenizer DIR"
     }
 }

@@ -102,7 +102,7 @@ fn formatted(shot: &Shot, format: &Format<'_>) -> Option<Shot> {
         Some(list) if format.relabels() => answers::rewritten(&shot.target, list, format)?,
         _ => shot.target.clone(),
     };
-    Some(Shot { query: layout::render(&structure, format), target })
+    Some(Shot { query: layout::render(&structure, format), target, delimiter: shot.delimiter.clone() })
 }
 
 fn keeps_protected(before: &PromptParts, after: &PromptParts) -> bool {

@@ -178,7 +178,7 @@ fn options_that_speak_of_others_are_left_alone() {
 fn examples_and_everything_around_the_list_stay() {
     let mut original =
         instance("Passage - Long.\nQuestion: Q?\nOptions:\n  (A) x\n  (B) y\n\nAnswer:", letters(2, &[0]));
-    original.prompt.shots.push(Shot { query: "Q?\nA. u\nB. v\nAnswer:".into(), target: "A".into() });
+    original.prompt.shots.push(Shot { query: "Q?\nA. u\nB. v\nAnswer:".into(), target: "A".into(), ..Shot::default() });
     let found = changed(&original, Strength::Default, 0);
     assert_eq!(found.prompt.query, "Passage - Long.\nQuestion: Q?\nOptions:\n  (A) y\n  (B) x\n\nAnswer:");
     assert_eq!(found.prompt.shots, original.prompt.shots);

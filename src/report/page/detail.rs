@@ -81,11 +81,10 @@ fn undefined(row: &PerturbationAnalysis) -> Vec<Reason> {
 }
 
 fn row(row: &PerturbationAnalysis) -> DetailRow {
-    let skipped = row.skipped.iter().map(|reason| reason.count).sum::<usize>();
     let indices = &row.sensitivity;
     DetailRow {
         name: row.name.clone(),
-        made: count(row.wanted.saturating_sub(skipped)),
+        made: count(row.made()),
         wanted: count(row.wanted),
         notes: reasons("not made", &row.skipped)
             .chain(reasons("not scored", &row.unscored))

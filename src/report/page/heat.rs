@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::analyze::Analysis;
 use crate::analyze::analysis::{MetricAnalysis, PerturbationAnalysis};
 use crate::report::headline::{HeadlineRow, headline};
-use crate::report::terminal::mark;
+use crate::report::perturbation_cells::mark;
 use crate::sensitivity::Measure;
 
 use super::Number;
