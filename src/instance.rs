@@ -180,8 +180,9 @@ mod tests {
     /// As lm-evaluation-harness 0.4.13 joins them.
     #[test]
     fn no_delimiter_stands_where_white_space_does() {
-        let text = |parts: PromptParts| parts.present(Presentation::Text).to_string();
-        let prefixed = |prefix: &str| text(PromptParts { assistant_prefix: prefix.into(), shots: Vec::new(), ..parts() });
+        let text = |parts: PromptParts| parts.plain_text();
+        let prefixed =
+            |prefix: &str| text(PromptParts { assistant_prefix: prefix.into(), shots: Vec::new(), ..parts() });
         assert!(prefixed("So:").ends_with("A: So:") && prefixed(" So:").ends_with("A: So:"));
         let head = |system: &str| text(PromptParts { system: Some(system.into()), ..parts() });
         assert!(head("Be brief.").starts_with("Be brief.\n\nAnswer."));

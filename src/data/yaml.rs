@@ -99,7 +99,10 @@ impl YamlFile {
                 return Err(origin.invalid("include", message));
             };
             *left = left.checked_sub(1).ok_or_else(|| {
-                origin.invalid("include", format!("more than {MAX_INCLUDED_FILES} files are included, some of them again"))
+                origin.invalid(
+                    "include",
+                    format!("more than {MAX_INCLUDED_FILES} files are included, some of them again"),
+                )
             })?;
             let included = Self::read_chained(&tree, &path, trees, chain, left)?;
             keys.extend(included.keys);

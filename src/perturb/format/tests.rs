@@ -69,7 +69,11 @@ fn the_grammar_s_example_of_the_paper_comes_out_as_written_there() {
 #[test]
 fn labels_choices_and_example_answers_take_one_numbering() {
     let mut instance = choice("Which?\nA. x\nB. y\nAnswer:");
-    instance.prompt.shots.push(Shot { query: "Or?\nA. u\nB. v\nAnswer:".into(), target: "A".into(), ..Shot::default() });
+    instance.prompt.shots.push(Shot {
+        query: "Or?\nA. u\nB. v\nAnswer:".into(),
+        target: "A".into(),
+        ..Shot::default()
+    });
     let wrapper = Wrapper::from_example("[x]").unwrap();
     let format = Format {
         separator: Some(" : "),
@@ -83,7 +87,10 @@ fn labels_choices_and_example_answers_take_one_numbering() {
     };
     let (prompt, expectation) = applied(&instance, &format).unwrap();
     assert_eq!(prompt.query, "Which?\n\t[i]: x; \n\t[ii]: y\nANSWER :");
-    assert_eq!(prompt.shots, [Shot { query: "Or?\n\t[i]: u; \n\t[ii]: v\nANSWER :".into(), target: "i".into(), ..Shot::default() }]);
+    assert_eq!(
+        prompt.shots,
+        [Shot { query: "Or?\n\t[i]: u; \n\t[ii]: v\nANSWER :".into(), target: "i".into(), ..Shot::default() }]
+    );
     assert_eq!(expectation, Expectation::Choice { choices: vec!["i".into(), "ii".into()], gold: vec![1] });
     assert_eq!(
         format.to_string(),
@@ -149,7 +156,11 @@ fn the_numbering_stays_where_something_speaks_of_labels() {
     let by_option = choice("Which?\nA. x\nB. Not A, but B only\nAnswer:");
     let by_letter = choice("Which letter is right?\nA. x\nB. y\nAnswer:");
     let mut by_example = choice("Which?\nA. x\nB. y\nAnswer:");
-    by_example.prompt.shots.push(Shot { query: "Or?\nA. u\nB. v\nAnswer:".into(), target: "u".into(), ..Shot::default() });
+    by_example.prompt.shots.push(Shot {
+        query: "Or?\nA. u\nB. v\nAnswer:".into(),
+        target: "u".into(),
+        ..Shot::default()
+    });
     for instance in [by_instruction, by_option, by_letter, by_example] {
         assert!(!Shape::of(&instance, Strength::Heavy).numberings);
         for draw in 0..20 {
