@@ -4,6 +4,7 @@
 //! letters that stay: there an option is known by its text, read from the question. Where the question's option list
 //! cannot be read, or nothing is answered (the likelihood of a text), there is no comparable answer.
 
+use std::cell::OnceCell;
 use std::collections::HashMap;
 
 use crate::chat::Role;
@@ -49,10 +50,10 @@ impl AnswerNames {
         let mut namings = HashMap::new();
         for row in 0..instances {
             let original = question.get(&(row, 0)).copied();
-            let mut original_list = OriginalList { record: original, read: None };
+            let original_list = OriginalList { record: original, read: OnceCell::new() };
             for (column, variant) in variants.iter().enumerate() {
                 if let Some(record) = question.get(&(row, column))
-                    && let Some(naming) = naming(record, variant, &mut original_list)
+                    && let Some(naming) = naming(record, variant, &original_list)
                 {
                     namings.insert((row, column), naming);
                 }
@@ -74,18 +75,18 @@ impl AnswerNames {
 /// The option list of an instance's original, read when it is first needed.
 struct OriginalList<'a> {
     record: Option<&'a PlanRecord>,
-    read: Option<Option<OptionList>>,
+    read: OnceCell<Option<OptionList>>,
 }
 
 impl OriginalList<'_> {
-    fn get(&mut self) -> Option<&OptionList> {
-        let record = self.record;
-        self.read.get_or_insert_with(|| option_list(&record?.request)).as_ref()
+    fn get(&self) -> Option<&OptionList> {
+        self.read.get_or_init(|| option_list(&self.record?.request)).as_ref()
     }
 }
 
 /// How a wording's answers are named; `None` where they are named as the original's are.
-fn naming(record: &PlanRecord, variant: &VariantId, original: &mut OriginalList<'_>) -> Option<Option<Naming>> {
+#[allow(clippy::option_option)] // as the original's, not comparable, by a naming of its own
+fn naming(record: &PlanRecord, variant: &VariantId, original: &OriginalList<'_>) -> Option<Option<Naming>> {
     let moves = variant.perturbation == MOVES_OPTIONS;
     match (expectation(record)?, original.record.and_then(expectation)) {
         (Expectation::Choice { choices, .. }, Some(Expectation::Choice { choices: names, .. })) => {

@@ -110,10 +110,21 @@ fn mmlu_csv(file: &str, text: &str) -> Result<Vec<Doc>, DataError> {
     Ok(docs)
 }
 
+/// A column whose every cell is an integer holds integers, as it does for lm-evaluation-harness: `doc_to_target: label`
+/// is then a place among the choices. Other cells stay text; nothing stands for a missing value.
 fn csv_with_header(file: &str, text: &str) -> Result<Vec<Doc>, DataError> {
     let (header, records) = csv_records(file, text, true)?;
+    let integer = |column: usize| {
+        let mut cells = records.iter().map(|(record, _)| record.get(column).map(str::parse::<i64>));
+        !records.is_empty() && cells.all(|cell| matches!(cell, Some(Ok(_))))
+    };
+    let integers = (0..header.len()).map(integer).collect::<Vec<_>>();
     let doc = |record: csv::StringRecord| {
-        header.iter().map(str::to_owned).zip(record.iter().map(Value::from)).collect::<Doc>()
+        let cells = record.iter().zip(&integers).map(|(cell, integer)| match cell.parse::<i64>() {
+            Ok(number) if *integer => Value::from(number),
+            _ => Value::from(cell),
+        });
+        header.iter().map(str::to_owned).zip(cells).collect::<Doc>()
     };
     Ok(records.into_iter().map(|(record, _)| doc(record)).collect())
 }
@@ -191,6 +202,13 @@ fn bbh_cot(file: &str, text: &str) -> Result<Vec<Doc>, DataError> {
 #[allow(clippy::unwrap_used, clippy::indexing_slicing)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_csv_column_of_integers_is_numbers_and_any_other_is_text() {
+        let docs = parse(&Layout::Csv, "f.csv", "q,label,code\na,0,01\nb,3,x\n").unwrap();
+        assert_eq!(docs[1]["label"], 3);
+        assert_eq!((&docs[0]["code"], &docs[0]["q"]), (&Value::from("01"), &Value::from("a")));
+    }
 
     #[test]
     fn mmlu_rows_may_hold_line_breaks_and_errors_name_row_and_column() {

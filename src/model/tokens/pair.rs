@@ -1,6 +1,7 @@
 //! Prompts and (context, continuation) pairs as token ids, split the way lm-evaluation-harness splits them.
 
 use super::{TextTokenizer, TokenizerError};
+use crate::scoring::is_space;
 
 /// Where a prompt's special tokens come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,7 +48,7 @@ impl TextTokenizer {
             let ids = self.encode(continuation, false)?;
             return self.after_prefix_token(ids);
         }
-        let stem = context.trim_end_matches(is_python_space);
+        let stem = context.trim_end_matches(is_space);
         let context_ids = self.encode_prompt(stem, specials)?;
         let mut joint_ids = self.encode_prompt(&[context, continuation].concat(), specials)?;
         let continuation_ids = joint_ids.split_off(context_ids.len().min(joint_ids.len()));
@@ -69,9 +70,4 @@ impl TextTokenizer {
         let spelled = self.named.bos.as_deref().or(self.named.eos.as_deref());
         spelled.is_some_and(|token| !token.is_empty() && text.starts_with(token))
     }
-}
-
-/// What Python's `str.rstrip` strips: Unicode white space and the four ASCII separators.
-fn is_python_space(c: char) -> bool {
-    c.is_whitespace() || ('\u{1c}'..='\u{1f}').contains(&c)
 }
