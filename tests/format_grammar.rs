@@ -432,8 +432,11 @@ proptest! {
 fn examples_follow_the_question_into_its_format() {
     let (Some(dev), Some(val)) = (mmlu("dev"), mmlu("val")) else { return };
     let data = format_data();
-    let shots =
-        dev.iter().take(5).map(|row| Shot { query: mmlu_query(row), target: row[5].clone(), ..Shot::default() }).collect::<Vec<_>>();
+    let shots = dev
+        .iter()
+        .take(5)
+        .map(|row| Shot { query: mmlu_query(row), target: row[5].clone(), ..Shot::default() })
+        .collect::<Vec<_>>();
     let mut renumbered = 0;
     for (place, row) in val.iter().enumerate().step_by(15) {
         let mut instance = mmlu_instance(row);

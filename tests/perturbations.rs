@@ -32,7 +32,11 @@ fn instance(instruction: &str, query: &str, expectation: Expectation, protected:
         cluster: "property/0".into(),
         prompt: PromptParts {
             instruction: instruction.into(),
-            shots: vec![Shot { query: "Q: How many eggs are in a dozen?\nA:".into(), target: "12".into(), ..Shot::default() }],
+            shots: vec![Shot {
+                query: "Q: How many eggs are in a dozen?\nA:".into(),
+                target: "12".into(),
+                ..Shot::default()
+            }],
             query: query.into(),
             assistant_prefix: "The answer is".into(),
             target_delimiter: " ".into(),

@@ -115,6 +115,9 @@ pub struct TaskAnalysis {
     pub chance: Option<f64>,
     /// Instances that were asked.
     pub instances: usize,
+    /// Prompts, of all wordings, that were cut on the left because the model's context is too short for them.
+    #[serde(default)]
+    pub cut_prompts: usize,
     /// Prompt sensitivity index over all wordings of an instance.
     pub posix: Posix,
     /// Every metric under every filter; the first stands for the task where there is room for one.

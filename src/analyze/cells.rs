@@ -68,6 +68,13 @@ impl<'p, 'a> Cells<'p, 'a> {
         self.scores.get(&(row, column)).copied()
     }
 
+    /// Cells whose prompt did not fit the model's context.
+    pub fn cut_prompts(&self) -> usize {
+        let rows = 0..self.plan.instances.len();
+        let cells = rows.flat_map(|row| (0..self.plan.variants.len()).map(move |column| (row, column)));
+        cells.filter(|(row, column)| self.score(*row, *column).is_some_and(|score| score.prompt_tokens_cut > 0)).count()
+    }
+
     /// The credit at a cell.
     pub fn credit(&self, row: usize, column: usize) -> Option<f64> {
         self.score(row, column).and_then(|record| record.score.credit()).filter(|credit| credit.is_finite())

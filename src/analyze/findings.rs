@@ -3,7 +3,8 @@
 use crate::estimate::Estimate;
 
 use super::analysis::{
-    CheckpointAnalysis, Finding, PerturbationAnalysis, ReasonCount, RunProvenance, Severity, TaskAnalysis,
+    CheckpointAnalysis, Finding, GroupAnalysis, PerturbationAnalysis, ReasonCount, RunProvenance, Severity,
+    TaskAnalysis,
 };
 use super::number::{count, counted, figure, interval_text, percent, signed, with_interval};
 
@@ -28,6 +29,7 @@ pub(super) fn findings(runs: &[RunProvenance], checkpoints: &[CheckpointAnalysis
     texts.extend(checkpoints_apart(checkpoints));
     texts.extend(coverage(checkpoints));
     texts.extend(groups(checkpoints));
+    texts.extend(cut_prompts(checkpoints));
     texts.extend(precision(checkpoints));
     out.into_iter()
         .map(|text| Finding { severity: Severity::Result, text })
@@ -116,14 +118,38 @@ fn performance(checkpoints: &[CheckpointAnalysis]) -> Vec<String> {
     if lines.len() <= LISTED {
         return lines;
     }
+    let mut lines = group_means(checkpoints);
     let [above, equal, below] = by_standing;
-    if above + equal + below == 0 {
-        return Vec::new();
+    if above + equal + below > 0 {
+        lines.push(format!(
+            "Of {} with a chance level, {above} are above chance, {equal} not distinguishable from chance, {below} below it.",
+            counted(above + equal + below, "result"),
+        ));
     }
-    vec![format!(
-        "Of {} with a chance level, {above} are above chance, {equal} not distinguishable from chance, {below} below it.",
-        counted(above + equal + below, "result"),
-    )]
+    lines
+}
+
+/// The first means over groups, for runs of many tasks.
+fn group_means(checkpoints: &[CheckpointAnalysis]) -> Vec<String> {
+    let groups =
+        checkpoints.iter().flat_map(|checkpoint| checkpoint.groups.iter().map(move |group| (checkpoint, group)));
+    let line = |(checkpoint, group): (&CheckpointAnalysis, &GroupAnalysis)| {
+        let mean = with_interval(group.original.estimate()?);
+        let tasks = counted(group.tasks.len(), "task");
+        Some(format!("{} on {} ({tasks}): {} ({}) {mean}.", checkpoint.id, group.title, group.metric, group.filter))
+    };
+    groups.filter_map(line).take(LISTED).collect()
+}
+
+/// Prompts that the model never saw whole.
+fn cut_prompts(checkpoints: &[CheckpointAnalysis]) -> Option<String> {
+    let cut = cells(checkpoints).filter(|(_, task)| task.cut_prompts > 0);
+    let items: Vec<String> =
+        cut.map(|(checkpoint, task)| format!("{} ({})", place(checkpoint, task), count(task.cut_prompts))).collect();
+    listed(
+        "Prompts longer than the model's context were cut on the left; a perturbation in the lost part is unseen:",
+        &items,
+    )
 }
 
 fn changes(checkpoints: &[CheckpointAnalysis], level: f64) -> Vec<String> {
@@ -139,7 +165,13 @@ fn changes(checkpoints: &[CheckpointAnalysis], level: f64) -> Vec<String> {
             measured += 1;
             let interval = estimate.interval.map_or((0.0, 0.0), |interval| (interval.low, interval.high));
             if standing == std::cmp::Ordering::Equal {
-                largest_side = largest_side.max(interval.0.abs()).max(interval.1.abs());
+                let side = match interval.0.abs().max(interval.1.abs()) {
+                    // Nothing changed in so many instances: the share that could change unseen (the rule of three).
+                    side if side <= 0.0 => 1.0 - (1.0 - level).powf(1.0 / estimate.clusters.max(1) as f64),
+                    side => side,
+                };
+                let share = task.primary().is_some_and(|metric| metric.higher_is_better);
+                largest_side = largest_side.max(if share { side.min(1.0) } else { side });
             } else {
                 let change = format!("{} {}", signed(estimate.point), interval_text(interval.0, interval.1));
                 clear.push((estimate.point.abs(), format!("{} {change} ({})", row.name, place(checkpoint, task))));

@@ -21,7 +21,7 @@ pub use analysis::{Analysis, SCHEMA};
 pub use inputs::{AnalyzeOptions, ResponseOf, RunInputs};
 
 use crate::sensitivity::MatrixError;
-use analysis::{CheckpointAnalysis, RunProvenance, TaskVersion};
+use analysis::{CheckpointAnalysis, RunProvenance, TaskAnalysis, TaskVersion};
 use task::TaskInputs;
 
 /// Why records could not be analyzed.
@@ -99,7 +99,8 @@ fn analyze_run(run: &RunInputs<'_>, options: &AnalyzeOptions) -> Result<Vec<Chec
         .collect::<Result<Vec<_>, _>>()?
         .into_iter();
     let described = run.manifest.checkpoints.iter().map(|entry| {
-        let tasks = analyses.by_ref().take(asked.len()).collect::<Vec<_>>();
+        let mut tasks = analyses.by_ref().take(asked.len()).collect::<Vec<_>>();
+        make_titles_unique(&mut tasks);
         CheckpointAnalysis {
             id: entry.label.clone(),
             run: run.name.to_owned(),
@@ -109,6 +110,19 @@ fn analyze_run(run: &RunInputs<'_>, options: &AnalyzeOptions) -> Result<Vec<Chec
         }
     });
     Ok(described.collect())
+}
+
+/// Tasks that share a title (two tasks on one subject, say) go by their names.
+fn make_titles_unique(tasks: &mut [TaskAnalysis]) {
+    let mut times: BTreeMap<String, usize> = BTreeMap::new();
+    for task in tasks.iter() {
+        *times.entry(task.title.clone()).or_default() += 1;
+    }
+    for task in tasks {
+        if times.get(&task.title).is_some_and(|times| *times > 1) {
+            task.title.clone_from(&task.task);
+        }
+    }
 }
 
 /// Heads a label with its run's name where two checkpoints share it, and numbers what still is equal.

@@ -32,6 +32,7 @@ pub(super) struct TaskInputs<'p, 'a> {
 pub(super) fn analyze_task(inputs: &TaskInputs<'_, '_>) -> Result<TaskAnalysis, AnalyzeError> {
     let TaskInputs { task, plan, .. } = *inputs;
     let none = Cells::empty(plan);
+    let mut cut_prompts = 0;
     let mut metrics = Vec::new();
     let mut flipped = Vec::new();
     for spec in &task.metrics {
@@ -45,6 +46,7 @@ pub(super) fn analyze_task(inputs: &TaskInputs<'_, '_>) -> Result<TaskAnalysis, 
             let cells = inputs.tables.get(&key).unwrap_or(&none);
             if metrics.is_empty() {
                 flipped = flipped_instances(inputs, cells);
+                cut_prompts = cells.cut_prompts();
             }
             metrics.push(analyze_metric(inputs, spec, &filter.name, cells)?);
         }
@@ -55,6 +57,7 @@ pub(super) fn analyze_task(inputs: &TaskInputs<'_, '_>) -> Result<TaskAnalysis, 
         version: task.version.clone(),
         chance: chance(task, plan),
         instances: plan.instances.len(),
+        cut_prompts,
         posix: posix(inputs),
         metrics,
         flipped,

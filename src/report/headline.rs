@@ -21,7 +21,7 @@ impl<'a> HeadlineRow<'a> {
             self.metric.perturbations.iter().find(|row| row.worst.as_ref().is_some_and(|own| own.variant == *variant));
         let name = row.map_or_else(|| variant.perturbation.clone(), |row| row.name.clone());
         let several = row.is_some_and(|row| row.sensitivity.variants.len() > 2);
-        let name = if several { format!("{name} #{}", variant.draw + 1) } else { name };
+        let name = if several { format!("{name} #{}", variant.draw) } else { name };
         Some((worst.credit.point()?, name))
     }
 

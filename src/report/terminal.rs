@@ -33,12 +33,12 @@ pub(super) fn render(analysis: &Analysis) -> String {
     let mut out = String::new();
     let rows = headline(analysis);
     // Writing to a String cannot fail.
+    if analysis.checkpoints.iter().any(|checkpoint| !checkpoint.groups.is_empty()) {
+        let _ = writeln!(out, "Groups\n\n{}\n", groups_table(analysis));
+    }
     let _ = writeln!(out, "Performance and sensitivity\n\n{}\n", headline_table(&rows));
     if compares_weightings(analysis) {
         weightings(&mut out, analysis);
-    }
-    if analysis.checkpoints.iter().any(|checkpoint| !checkpoint.groups.is_empty()) {
-        let _ = writeln!(out, "Groups\n\n{}\n", groups_table(analysis));
     }
     let perturbed = rows.iter().filter(|row| !row.metric.perturbations.is_empty()).collect::<Vec<_>>();
     if perturbed.len() > MOST_TABLES {
