@@ -3,7 +3,7 @@
 //! | file | what | written |
 //! | --- | --- | --- |
 //! | `run.json` | [`Manifest`]: settings, checkpoints, task definitions | whole, then renamed |
-//! | `plan.jsonl` | one [`PlanRecord`](crate::record::PlanRecord) a question | whole, then renamed |
+//! | `plan.jsonl` | one [`PlanRecord`] a question | whole, then renamed |
 //! | `skipped.jsonl` | variants that could not be made, with the reason | whole, then renamed |
 //! | `responses.jsonl` | one [`ResponseRecord`](crate::record::ResponseRecord) an answer | appended, line by line |
 //! | `scores.jsonl` | one [`ScoreRecord`](crate::record::ScoreRecord) a judgment, in plan order | whole, then renamed |
