@@ -152,7 +152,7 @@ fn check_passes_on_what_ships() {
 fn perturb_shows_what_changed_and_what_was_protected() {
     let folder = tempfile::tempdir().unwrap();
     let output =
-        wit_eval(folder.path(), &["perturb", "--tasks", "wit_choice", "--limit", "1", "--perturbations", "typo"]);
+        wit_eval(folder.path(), &["perturb", "--task", "wit_choice", "--limit", "1", "--perturbations", "typo"]);
     let text = String::from_utf8(output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(0), "{text}");
     assert!(text.contains("⟦") && text.contains("{+"), "{text}");

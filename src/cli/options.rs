@@ -23,7 +23,7 @@ use crate::sensitivity::PosixMode;
 #[command(next_help_heading = "Tasks")]
 pub(super) struct TaskArgs {
     /// Tasks, groups or tags, separated by commas; `*` matches any text (see `wit-eval list`)
-    #[arg(long, value_name = "LIST", default_value = "wit_default")]
+    #[arg(long, alias = "task", value_name = "LIST", default_value = "wit_default")]
     pub tasks: String,
     /// Folder of the benchmarks' official data, for tasks that ship without (mmlu, bbh)
     #[arg(long, value_name = "DIR")]
