@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::digest::Digest;
 use crate::instance::Expectation;
 use crate::request::Request;
-use crate::response::Response;
+use crate::response::{Response, is_zero};
 use crate::score::Score;
 use crate::variant::VariantId;
 
@@ -89,9 +89,4 @@ pub struct ScoreRecord {
     /// Tokens cut off the left of the prompt because the model's context is too short for it.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub prompt_tokens_cut: usize,
-}
-
-#[allow(clippy::trivially_copy_pass_by_ref)] // the signature that serde calls
-fn is_zero(count: &usize) -> bool {
-    *count == 0
 }

@@ -14,8 +14,9 @@ pub enum FinishReason {
     Length,
 }
 
+/// Whether a count is left out of its record.
 #[allow(clippy::trivially_copy_pass_by_ref)] // the signature that serde calls
-fn is_zero(count: &usize) -> bool {
+pub(crate) fn is_zero(count: &usize) -> bool {
     *count == 0
 }
 
