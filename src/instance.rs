@@ -26,6 +26,10 @@ pub struct PromptParts {
     pub instruction: String,
     /// Few-shot examples.
     pub shots: Vec<Shot>,
+    /// Turns of the conversation that the question continues, from the user's first to the assistant's last; usually
+    /// none (`metadata.wit_eval.turns_before`). No perturbation touches them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub earlier: Vec<Message>,
     /// The question itself (`doc_to_text`).
     pub query: String,
     /// The beginning of the answer (`gen_prefix`); often empty.
@@ -56,22 +60,39 @@ impl PromptParts {
     pub fn present(&self, presentation: Presentation) -> Prompt {
         match presentation {
             Presentation::Text => Prompt::Text(self.plain_text()),
-            Presentation::Chat => self.conversation(vec![Message::new(Role::User, self.examples_text() + &self.query)]),
+            Presentation::Chat => {
+                let mut turns = self.exchange();
+                if let Some(first) = turns.first_mut() {
+                    first.content.insert_str(0, &self.examples_text());
+                }
+                self.conversation(turns)
+            }
             Presentation::ChatMultiturn => {
-                let mut turns = Vec::with_capacity(2 * self.shots.len() + 1);
+                let mut turns = Vec::with_capacity(2 * self.shots.len() + self.earlier.len() + 1);
                 for shot in &self.shots {
                     turns.push(Message::new(Role::User, &shot.query));
                     turns.push(Message::new(Role::Assistant, &shot.target));
                 }
-                turns.push(Message::new(Role::User, &self.query));
+                turns.extend(self.exchange());
                 self.conversation(turns)
             }
         }
     }
 
+    /// The earlier turns and the question.
+    fn exchange(&self) -> Vec<Message> {
+        let question = Message::new(Role::User, &self.query);
+        self.earlier.iter().cloned().chain([question]).collect()
+    }
+
+    /// Earlier turns are written as examples are: a delimiter after what the user says, a blank line after the answer.
     fn plain_text(&self) -> String {
+        let earlier = self.earlier.iter().flat_map(|turn| match turn.role {
+            Role::Assistant => [turn.content.as_str(), &self.fewshot_delimiter],
+            Role::System | Role::User => [turn.content.as_str(), &self.target_delimiter],
+        });
         let query = delimited(&self.query, &self.assistant_prefix, &self.target_delimiter);
-        self.head() + &self.examples_text() + &query
+        self.head() + &self.examples_text() + &earlier.collect::<String>() + &query
     }
 
     /// System instruction and description.
@@ -199,5 +220,21 @@ mod tests {
         };
         let roles = messages.iter().map(|m| m.role).collect::<Vec<_>>();
         assert_eq!(roles, [Role::System, Role::User, Role::Assistant, Role::User]);
+    }
+
+    #[test]
+    fn earlier_turns_stand_between_the_examples_and_the_question() {
+        let earlier = vec![Message::new(Role::User, "I am Ada."), Message::new(Role::Assistant, "Hello.")];
+        let parts = PromptParts { earlier, ..parts() };
+        let expected = "Answer.\n\nQ: 1+1\nA: 2\n\nI am Ada. Hello.\n\nQ: 2+2\nA:";
+        assert_eq!(parts.present(Presentation::Text), Prompt::Text(expected.into()));
+        let contents = |presentation| {
+            let Prompt::Chat { messages, .. } = parts.present(presentation) else { panic!("a conversation was asked") };
+            messages.into_iter().map(|message| message.content).collect::<Vec<_>>()
+        };
+        let one_turn = ["Answer.\n\n", "Q: 1+1\nA: 2\n\nI am Ada.", "Hello.", "Q: 2+2\nA:"];
+        assert_eq!(contents(Presentation::Chat), one_turn);
+        let every_turn = ["Answer.\n\n", "Q: 1+1\nA:", "2", "I am Ada.", "Hello.", "Q: 2+2\nA:"];
+        assert_eq!(contents(Presentation::ChatMultiturn), every_turn);
     }
 }

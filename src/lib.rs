@@ -4,11 +4,11 @@
 //!
 //! | layer | modules |
 //! | --- | --- |
-//! | 0 vocabulary | [`weighting`], [`chat`], [`task`], [`instance`], [`variant`], [`request`], [`response`], [`score`], [`estimate`], [`record`], [`digest`], [`seed`] |
-//! | 1 pure work | [`perturb`], [`scoring`], [`stats`], [`sensitivity`] |
+//! | 0 vocabulary | [`weighting`], [`chat`], [`task`], [`instance`], [`instruction`], [`variant`], [`request`], [`response`], [`score`], [`estimate`], [`record`], [`digest`], [`seed`] |
+//! | 1 pure work | [`perturb`], [`scoring`], [`stats`], [`sensitivity`], [`corpus`] |
 //! | 2 files | [`data`], [`store`] |
-//! | 3 models | [`model`], [`backend`] |
-//! | 4 orchestration | [`plan`], [`execute`] |
+//! | 3 models | [`model`], [`backend`], [`train`] |
+//! | 4 orchestration | [`plan`], [`execute`], [`sweep`] |
 //! | 5 what people read | [`analyze`], [`report`] |
 //! | 6 edge | [`cli`] |
 
@@ -16,11 +16,13 @@ pub mod analyze;
 pub mod backend;
 pub mod chat;
 pub mod cli;
+pub mod corpus;
 pub mod data;
 pub mod digest;
 pub mod estimate;
 pub mod execute;
 pub mod instance;
+pub mod instruction;
 pub mod model;
 pub mod perturb;
 pub mod plan;
@@ -34,6 +36,8 @@ pub mod seed;
 pub mod sensitivity;
 pub mod stats;
 pub mod store;
+pub mod sweep;
 pub mod task;
+pub mod train;
 pub mod variant;
 pub mod weighting;

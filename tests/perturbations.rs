@@ -37,6 +37,7 @@ fn instance(instruction: &str, query: &str, expectation: Expectation, protected:
                 target: "12".into(),
                 ..Shot::default()
             }],
+            earlier: Vec::new(),
             query: query.into(),
             assistant_prefix: "The answer is".into(),
             target_delimiter: " ".into(),

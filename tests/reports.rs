@@ -5,6 +5,10 @@
 mod comparisons;
 #[path = "reports/run.rs"]
 mod run;
+#[path = "reports/sweep.rs"]
+mod sweep;
+#[path = "reports/weightings.rs"]
+mod weightings;
 
 use std::sync::LazyLock;
 
@@ -215,7 +219,8 @@ fn words_claim_no_more_than_the_intervals_allow() {
     assert!(option_order.contains("there are no options to reorder"));
     assert!(said(analysis, Severity::Warning, "Unscored").contains("strict-match"));
     assert!(said(analysis, Severity::Result, "excludes 0").contains("would by chance alone"));
-    assert!(said(analysis, Severity::Warning, "paired comparison").contains("not tested here"));
+    assert!(said(analysis, Severity::Result, "Against conventional tuning (0,1)").contains("cannot be told apart"));
+    assert!(said(analysis, Severity::Warning, "one seed").contains("seed variance is not measured"));
 }
 
 #[test]

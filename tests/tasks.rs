@@ -327,7 +327,7 @@ fn a_last_word_carries_its_own_space_and_a_passage_is_the_whole_prompt() {
 fn every_shipped_task_loads_without_remarks_and_belongs_to_a_group() {
     let catalog = shipped();
     assert_eq!(catalog.notes(), &[]);
-    let selection = catalog.select("wit_default,mmlu,mmlu_flexible,bbh,bbh_cot_fewshot*").unwrap();
+    let selection = catalog.select("wit_default,demo,mmlu,mmlu_flexible,bbh,bbh_cot_fewshot*").unwrap();
     assert_eq!(selection.tasks.len(), catalog.tasks().count());
     let summaries = catalog.summaries();
     let of = |name: &str| summaries.iter().find(|summary| summary.name == name).unwrap();

@@ -7,6 +7,11 @@ use crate::sensitivity::{Measure, PosixMode, Sensitivity, VariantPerformance};
 use crate::store::{CheckpointEntry, RunSettings};
 use crate::variant::VariantId;
 
+pub use super::weightings::results::{
+    Arm, ArmKind, ArmMeasure, ArmResult, BenchmarkKind, BenchmarkWeightings, BestSet, Contrast, ContrastVerdict,
+    Headline, NotComparable, SeedVariance, WeightingsAnalysis,
+};
+
 /// The format of `analysis.json`. Fields may be added under one name; a change of meaning gets a new name.
 pub const SCHEMA: &str = "wit-eval/analysis/1";
 
@@ -21,10 +26,16 @@ pub struct Analysis {
     pub posix_mode: PosixMode,
     /// Where the numbers come from, in the order in which the runs were given.
     pub runs: Vec<RunProvenance>,
+    /// What the caller wants every reader to know first: what a demonstration's model is too small to show, say.
+    #[serde(default)]
+    pub notes: Vec<String>,
     /// What was found, in words, most important first.
     pub findings: Vec<Finding>,
     /// What each perturbation changes and keeps.
     pub perturbations: Vec<PerturbationNote>,
+    /// What the loss weightings did; `None` where fewer than two checkpoints can be compared, or no weighting is known.
+    #[serde(default)]
+    pub weightings: Option<WeightingsAnalysis>,
     /// The checkpoints of all runs, in the order of the runs' manifests.
     pub checkpoints: Vec<CheckpointAnalysis>,
 }

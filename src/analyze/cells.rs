@@ -103,15 +103,21 @@ impl<'p, 'a> Cells<'p, 'a> {
     /// that the metric gives it.
     pub fn weighted(&self, spec: &MetricSpec, columns: &[usize]) -> Vec<WeightedCredit> {
         let clusters = cluster_indices(self.plan.instances.iter().map(|(_, cluster)| *cluster));
-        let item = |(row, cluster): (usize, usize)| {
+        let rows = self.weighted_rows(spec, columns).into_iter().zip(clusters);
+        rows.filter_map(|(row, cluster)| row.map(|(credit, weight)| WeightedCredit { credit, weight, cluster }))
+            .collect()
+    }
+
+    /// The same in plan order: credit and weight, `None` for instances without a score.
+    pub fn weighted_rows(&self, spec: &MetricSpec, columns: &[usize]) -> Vec<Option<(f64, f64)>> {
+        let item = |row: usize| {
             let cells = columns.iter().filter_map(|column| {
                 let question = self.plan.question.get(&(row, *column))?;
                 Some((self.credit(row, *column)?, weight(spec.metric, &question.request)))
             });
-            let cells = cells.collect::<Vec<_>>();
-            together(&cells).map(|(credit, weight)| WeightedCredit { credit, weight, cluster })
+            together(&cells.collect::<Vec<_>>())
         };
-        clusters.into_iter().enumerate().filter_map(item).collect()
+        (0..self.plan.instances.len()).map(item).collect()
     }
 
     /// Why cells of these columns that were asked have no credit.

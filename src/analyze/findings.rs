@@ -4,9 +4,10 @@ use crate::estimate::Estimate;
 
 use super::analysis::{
     CheckpointAnalysis, Finding, GroupAnalysis, PerturbationAnalysis, ReasonCount, RunProvenance, Severity,
-    TaskAnalysis,
+    TaskAnalysis, WeightingsAnalysis,
 };
 use super::number::{count, counted, figure, interval_text, percent, signed, with_interval};
+use super::weightings;
 
 /// Below this many independent instances, a task's warning says so.
 const FEW_CLUSTERS: usize = 30;
@@ -18,15 +19,24 @@ const WIDE_HALF_INTERVAL: f64 = 0.1;
 const LISTED: usize = 6;
 
 /// All statements, results before warnings.
-pub(super) fn findings(runs: &[RunProvenance], checkpoints: &[CheckpointAnalysis], level: f64) -> Vec<Finding> {
+pub(super) fn findings(
+    runs: &[RunProvenance],
+    checkpoints: &[CheckpointAnalysis],
+    weightings: Option<&WeightingsAnalysis>,
+    level: f64,
+) -> Vec<Finding> {
     let mut out = Vec::new();
     out.push(design(checkpoints));
+    out.extend(weightings.map(weightings::statements).unwrap_or_default());
     out.extend(performance(checkpoints));
     out.extend(changes(checkpoints, level));
     out.extend(flips(checkpoints));
     let mut texts = Vec::new();
     texts.extend(comparability(runs));
-    texts.extend(checkpoints_apart(checkpoints));
+    match weightings {
+        Some(compared) => texts.extend(weightings::warnings(compared, checkpoints)),
+        None => texts.extend(checkpoints_apart(checkpoints)),
+    }
     texts.extend(coverage(checkpoints));
     texts.extend(groups(checkpoints));
     texts.extend(cut_prompts(checkpoints));

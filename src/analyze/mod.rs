@@ -11,6 +11,7 @@ mod groups;
 mod inputs;
 pub mod number;
 mod task;
+mod weightings;
 
 use std::collections::BTreeMap;
 
@@ -19,10 +20,12 @@ use thiserror::Error;
 
 pub use analysis::{Analysis, SCHEMA};
 pub use inputs::{AnalyzeOptions, ResponseOf, RunInputs};
+pub(crate) use weightings::sensitivity as sensitivity_headline;
 
 use crate::sensitivity::MatrixError;
 use analysis::{CheckpointAnalysis, RunProvenance, TaskAnalysis, TaskVersion};
 use task::TaskInputs;
+use weightings::samples::TaskSamples;
 
 /// Why records could not be analyzed.
 #[derive(Debug, Error)]
@@ -68,22 +71,33 @@ pub fn analyze(runs: &[RunInputs<'_>], options: &AnalyzeOptions) -> Result<Analy
     }
     let provenance = runs.iter().map(provenance).collect::<Result<Vec<_>, _>>()?;
     let mut checkpoints = Vec::new();
-    for run in runs {
-        checkpoints.extend(analyze_run(run, options)?);
+    let (mut run_of, mut samples) = (Vec::new(), Vec::new());
+    for (number, run) in runs.iter().enumerate() {
+        for (checkpoint, columns) in analyze_run(run, options)? {
+            checkpoints.push(checkpoint);
+            samples.push(columns);
+            run_of.push(number);
+        }
     }
     make_ids_unique(&mut checkpoints);
+    let weightings = weightings::analyze_weightings(runs, &checkpoints, &run_of, &samples, options.level);
     Ok(Analysis {
         schema: SCHEMA.to_owned(),
         level: options.level,
         posix_mode: options.posix_mode,
-        findings: findings::findings(&provenance, &checkpoints, options.level),
+        notes: Vec::new(),
+        findings: findings::findings(&provenance, &checkpoints, weightings.as_ref(), options.level),
         runs: provenance,
         perturbations: options.notes.clone(),
+        weightings,
         checkpoints,
     })
 }
 
-fn analyze_run(run: &RunInputs<'_>, options: &AnalyzeOptions) -> Result<Vec<CheckpointAnalysis>, AnalyzeError> {
+/// A run's checkpoints, each with what it got on every instance.
+type Analyzed = Vec<(CheckpointAnalysis, Vec<TaskSamples>)>;
+
+fn analyze_run(run: &RunInputs<'_>, options: &AnalyzeOptions) -> Result<Analyzed, AnalyzeError> {
     let plans = inputs::by_task(run);
     let tables = cells::tables(run, &plans)?;
     // A task can be in the manifest without a question: all its instances may have been left out.
@@ -98,18 +112,19 @@ fn analyze_run(run: &RunInputs<'_>, options: &AnalyzeOptions) -> Result<Vec<Chec
         })
         .collect::<Result<Vec<_>, _>>()?
         .into_iter();
-    let described = run.manifest.checkpoints.iter().map(|entry| {
-        let mut tasks = analyses.by_ref().take(asked.len()).collect::<Vec<_>>();
+    let all = run.manifest.checkpoints.iter().map(|entry| {
+        let (mut tasks, samples): (Vec<_>, Vec<_>) = analyses.by_ref().take(asked.len()).unzip();
         make_titles_unique(&mut tasks);
-        CheckpointAnalysis {
+        let described = CheckpointAnalysis {
             id: entry.label.clone(),
             run: run.name.to_owned(),
             checkpoint: entry.clone(),
             groups: groups::analyze_groups(&run.manifest.groups, &tasks, options.level),
             tasks,
-        }
+        };
+        (described, samples)
     });
-    Ok(described.collect())
+    Ok(all.collect())
 }
 
 /// Tasks that share a title (two tasks on one subject, say) go by their names.

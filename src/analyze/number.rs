@@ -58,6 +58,21 @@ pub fn plus_minus(estimate: &Estimate) -> String {
     }
 }
 
+/// [`plus_minus`] with its sign, for differences.
+pub fn signed_plus_minus(estimate: &Estimate) -> String {
+    let text = plus_minus(estimate);
+    let tail = text.split_once(' ').map_or("", |(_, tail)| tail);
+    format!("{} {tail}", signed(estimate.point))
+}
+
+/// `+0.050 [0.010, 0.090]`.
+pub fn signed_with_interval(estimate: &Estimate) -> String {
+    match estimate.interval {
+        Some(interval) => format!("{} {}", signed(estimate.point), interval_text(interval.low, interval.high)),
+        None => format!("{} (no interval)", signed(estimate.point)),
+    }
+}
+
 /// [`plus_minus`], or a dash.
 pub fn measure_plus_minus(measure: &Measure) -> String {
     measure.estimate().map_or_else(|| "–".to_owned(), plus_minus)
@@ -114,6 +129,8 @@ mod tests {
         assert_eq!(plus_minus(&estimate(0.3, 0.299, 0.301)), "0.300 ±<.01");
         assert_eq!(plus_minus(&Estimate { interval: None, ..estimate(0.3, 0.0, 0.0) }), "0.300 ±?");
         assert_eq!(with_interval(&estimate(0.3, 0.25, 0.4)), "0.300 [0.250, 0.400]");
+        assert_eq!(signed_plus_minus(&estimate(0.3, 0.25, 0.4)), "+0.300 ±0.10");
+        assert_eq!(signed_with_interval(&estimate(-0.3, -0.4, 0.1)), "-0.300 [-0.400, 0.100]");
     }
 
     #[test]

@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 
 use crate::instance::Expectation;
-use crate::record::Purpose;
+use crate::record::{PlanRecord, Purpose};
 use crate::request::Request;
 use crate::response::Response;
 use crate::scoring::{aggregate, aggregate_estimate};
 use crate::seed::Seed;
-use crate::sensitivity::{Measure, Sensitivity, VariantPerformance, posix_index, prompt_set_sensitivity};
+use crate::sensitivity::{
+    Measure, PromptSetSensitivity, Sensitivity, VariantPerformance, posix_index, prompt_set_sensitivity,
+};
 use crate::stats::{cluster_indices, paired_difference};
 use crate::task::{Metric, MetricSpec, OutputType, Task};
 
@@ -17,6 +19,7 @@ use super::analysis::{MetricAnalysis, PerturbationAnalysis, Posix, TaskAnalysis}
 use super::cells::{Cells, CellsKey, count_reasons};
 use super::flips::flipped_instances;
 use super::inputs::{AnalyzeOptions, RunInputs, TaskPlan, row_name};
+use super::weightings::samples::{MetricSamples, TaskSamples};
 
 /// What one task's analysis reads.
 pub(super) struct TaskInputs<'p, 'a> {
@@ -28,13 +31,15 @@ pub(super) struct TaskInputs<'p, 'a> {
     pub tables: &'p BTreeMap<CellsKey<'a>, Cells<'p, 'a>>,
 }
 
-/// Analyzes one checkpoint on one task.
-pub(super) fn analyze_task(inputs: &TaskInputs<'_, '_>) -> Result<TaskAnalysis, AnalyzeError> {
+/// Analyzes one checkpoint on one task; with the numbers of every instance, for comparing checkpoints.
+pub(super) fn analyze_task(inputs: &TaskInputs<'_, '_>) -> Result<(TaskAnalysis, TaskSamples), AnalyzeError> {
     let TaskInputs { task, plan, .. } = *inputs;
     let none = Cells::empty(plan);
     let mut cut_prompts = 0;
     let mut metrics = Vec::new();
     let mut flipped = Vec::new();
+    let sets = prompt_sets(inputs);
+    let mut samples = TaskSamples::new(&task.name, plan, &sets);
     for spec in &task.metrics {
         for filter in &task.filters {
             let key = CellsKey {
@@ -48,20 +53,30 @@ pub(super) fn analyze_task(inputs: &TaskInputs<'_, '_>) -> Result<TaskAnalysis, 
                 flipped = flipped_instances(inputs, cells);
                 cut_prompts = cells.cut_prompts();
             }
+            if metrics.is_empty() || grouped(inputs, spec) {
+                samples.metrics.push(MetricSamples::of(spec, &filter.name, cells));
+            }
             metrics.push(analyze_metric(inputs, spec, &filter.name, cells)?);
         }
     }
-    Ok(TaskAnalysis {
+    let analysis = TaskAnalysis {
         task: task.name.clone(),
         title: task.title().to_owned(),
         version: task.version.clone(),
         chance: chance(task, plan),
         instances: plan.instances.len(),
         cut_prompts,
-        posix: posix(inputs),
+        posix: posix(inputs, &sets),
         metrics,
         flipped,
-    })
+    };
+    Ok((analysis, samples))
+}
+
+/// Whether a group of the run has a mean of this metric.
+fn grouped(inputs: &TaskInputs<'_, '_>, spec: &MetricSpec) -> bool {
+    let mut aggregates = inputs.run.manifest.groups.iter().flat_map(|group| &group.aggregates);
+    aggregates.any(|aggregate| aggregate.metric == spec.metric)
 }
 
 /// Accuracy of guessing: the mean over instances of right choices / choices.
@@ -199,34 +214,40 @@ fn extremes(spec: &MetricSpec, sensitivity: &Sensitivity) -> (Option<VariantPerf
     (worst.map(|(_, v)| in_metric_units(v)), best.map(|(_, v)| in_metric_units(v)))
 }
 
-/// POSIX over the task's prompt sets.
-fn posix(inputs: &TaskInputs<'_, '_>) -> Posix {
-    let sets = &inputs.plan.prompt_sets;
-    let mut values = Vec::new();
-    let mut clusters = Vec::new();
-    let mut reasons = Vec::new();
-    let mut empty_replies = 0;
-    for record in sets {
+/// Every prompt set's index, or why it has none.
+fn prompt_sets(inputs: &TaskInputs<'_, '_>) -> Vec<Result<PromptSetSensitivity, String>> {
+    let index = |record: &&PlanRecord| {
         let Request::PromptSet { decoding, .. } = &record.request else {
-            reasons.push("the question is not a prompt set".to_owned());
-            continue;
+            return Err("the question is not a prompt set".to_owned());
         };
         match (inputs.run.response_of)(inputs.checkpoint, &record.request) {
             Some(Response::PromptSet { replies, log_probs }) => {
                 let tokens = replies.iter().map(|reply| reply.token_ids.len()).collect::<Vec<_>>();
                 let mode = inputs.options.posix_mode;
-                match prompt_set_sensitivity(log_probs, &tokens, decoding.max_new_tokens, mode) {
-                    Ok(set) => {
-                        values.push(set.value_nats_per_token);
-                        clusters.push(record.cluster.as_str());
-                        empty_replies += set.empty_replies;
-                    }
-                    Err(error) => reasons.push(error.to_string()),
-                }
+                prompt_set_sensitivity(log_probs, &tokens, decoding.max_new_tokens, mode).map_err(|e| e.to_string())
             }
-            Some(Response::Failed { reason }) => reasons.push(reason.clone()),
-            Some(_) => reasons.push("the recorded response is not one to a prompt set".to_owned()),
-            None => reasons.push("no response on record: the run is unfinished".to_owned()),
+            Some(Response::Failed { reason }) => Err(reason.clone()),
+            Some(_) => Err("the recorded response is not one to a prompt set".to_owned()),
+            None => Err("no response on record: the run is unfinished".to_owned()),
+        }
+    };
+    inputs.plan.prompt_sets.iter().map(index).collect()
+}
+
+/// POSIX over the task's prompt sets.
+fn posix(inputs: &TaskInputs<'_, '_>, sets: &[Result<PromptSetSensitivity, String>]) -> Posix {
+    let mut values = Vec::new();
+    let mut clusters = Vec::new();
+    let mut reasons = Vec::new();
+    let mut empty_replies = 0;
+    for (record, set) in inputs.plan.prompt_sets.iter().zip(sets) {
+        match set {
+            Ok(set) => {
+                values.push(set.value_nats_per_token);
+                clusters.push(record.cluster.as_str());
+                empty_replies += set.empty_replies;
+            }
+            Err(reason) => reasons.push(reason.as_str()),
         }
     }
     let index = if sets.is_empty() {
@@ -236,7 +257,7 @@ fn posix(inputs: &TaskInputs<'_, '_>) -> Posix {
     } else {
         posix_index(&values, &cluster_indices(clusters.iter().copied()), inputs.options.level)
     };
-    Posix { index, sets: sets.len(), left_out: count_reasons(reasons.iter().map(String::as_str)), empty_replies }
+    Posix { index, sets: sets.len(), left_out: count_reasons(reasons.into_iter()), empty_replies }
 }
 
 pub(super) fn measure(estimate: Option<crate::estimate::Estimate>, reason: &str) -> Measure {

@@ -51,6 +51,9 @@ pub(super) struct ModelArgs {
     /// Loss weighting P,R of a checkpoint that does not say (wit.json or folder name); one for each --checkpoint
     #[arg(long, value_name = "P,R")]
     pub weighting: Vec<Weighting>,
+    /// Folder of the base model, for adapters whose own word for it is no folder here
+    #[arg(long, value_name = "DIR")]
+    pub base: Option<PathBuf>,
     /// Folder of the tokenizer, for checkpoints that carry none
     #[arg(long, value_name = "DIR")]
     pub tokenizer: Option<PathBuf>,
@@ -120,26 +123,6 @@ fn folder_name(text: &str) -> Result<String, String> {
 }
 
 impl EvaluateArgs {
-    /// The evaluation that `demo` runs.
-    pub(super) fn demo(
-        checkpoint: PathBuf,
-        output: &Path,
-        seed: u64,
-        limit: usize,
-        quiet: bool,
-    ) -> anyhow::Result<Self> {
-        use clap::{Args as _, FromArgMatches as _};
-        let command = Self::augment_args(clap::Command::new("demo").no_binary_name(true));
-        let matches = command.try_get_matches_from(["--checkpoint", "."])?;
-        let mut args = Self::from_arg_matches(&matches)?;
-        args.checkpoint = vec![checkpoint];
-        args.tasks.limit = Some(Limit::Count(limit));
-        args.perturbations.seed = seed;
-        output.clone_into(&mut args.output.output_path);
-        args.output.quiet = quiet;
-        Ok(args)
-    }
-
     fn presentation(&self) -> Presentation {
         match (self.applies_chat_template(), self.model.fewshot_as_multiturn) {
             (false, _) => Presentation::Text,
@@ -194,12 +177,37 @@ struct Questions {
     plan: Plan,
 }
 
-/// Evaluates checkpoints.
+/// What came of an evaluation.
+pub(super) enum Recorded {
+    /// A run whose records and scores are complete.
+    Run(RunFolder),
+    /// Nothing was to be asked.
+    Ended(Exit),
+}
+
+/// Evaluates checkpoints and reports.
 pub(super) fn run(args: &EvaluateArgs) -> anyhow::Result<Exit> {
-    let quiet = args.output.quiet;
-    if let Some(threads) = args.model.threads {
-        rayon::ThreadPoolBuilder::new().num_threads(threads).build_global().context("--threads")?;
+    match record(args)? {
+        Recorded::Run(folder) => {
+            report::publish(std::slice::from_ref(&folder), &args.report, &folder.file("report"), args.output.quiet)
+        }
+        Recorded::Ended(exit) => Ok(exit),
     }
+}
+
+/// Plans an evaluation as far as it can be planned without asking, so that its mistakes are found before hours of tuning.
+pub(super) fn check(args: &EvaluateArgs) -> anyhow::Result<()> {
+    let specs = args.perturbations.specs()?;
+    open_checkpoints(args)?;
+    let questions = questions(args, &specs)?;
+    anyhow::ensure!(!questions.plan.records.is_empty(), "nothing is selected: raise limit, or choose other tasks");
+    Ok(())
+}
+
+/// Asks what is not recorded yet, and judges.
+pub(super) fn record(args: &EvaluateArgs) -> anyhow::Result<Recorded> {
+    let quiet = args.output.quiet;
+    super::tuning::job::set_threads(args.model.threads);
     let specs = args.perturbations.specs()?;
     let checkpoints = open_checkpoints(args)?;
     let questions = questions(args, &specs)?;
@@ -217,7 +225,7 @@ pub(super) fn run(args: &EvaluateArgs) -> anyhow::Result<Exit> {
     );
     if questions.plan.records.is_empty() {
         note(false, "nothing is selected: raise --limit, or choose other --tasks");
-        return Ok(Exit::Nothing);
+        return Ok(Recorded::Ended(Exit::Nothing));
     }
     let manifest = manifest(args, &specs, &checkpoints, &questions)?;
     let name = match &args.output.run_name {
@@ -227,7 +235,7 @@ pub(super) fn run(args: &EvaluateArgs) -> anyhow::Result<Exit> {
     let folder = RunFolder::at(args.output.output_path.join(name));
     if args.output.dry_run {
         note(false, &format!("would be recorded in {}", folder.path().display()));
-        return Ok(Exit::Success);
+        return Ok(Recorded::Ended(Exit::Success));
     }
     let lock = folder.lock().context("--output_path")?;
     folder.write_manifest(&manifest, &lock)?;
@@ -241,7 +249,7 @@ pub(super) fn run(args: &EvaluateArgs) -> anyhow::Result<Exit> {
         ask(args, checkpoint, entry, &questions.plan, &mut log)?;
     }
     score::write_scores(&folder, &manifest, &questions.plan.records, &log, &lock)?;
-    report::publish(std::slice::from_ref(&folder), &args.report, &folder.file("report"), quiet)
+    Ok(Recorded::Run(folder))
 }
 
 fn open_checkpoints(args: &EvaluateArgs) -> anyhow::Result<Vec<Checkpoint>> {
@@ -258,6 +266,7 @@ fn open_checkpoints(args: &EvaluateArgs) -> anyhow::Result<Vec<Checkpoint>> {
             tokenizer_dir: args.model.tokenizer.clone(),
             chat_template: args.template_choice(),
             weighting: weightings.get(index).copied(),
+            base_dir: args.model.base.clone(),
         };
         let checkpoint = Checkpoint::open(dir, &options)?;
         anyhow::ensure!(

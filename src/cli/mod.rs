@@ -4,16 +4,22 @@
 #![allow(clippy::doc_markdown)]
 
 mod check;
+mod colored;
 mod demo;
+mod dpo;
 mod evaluate;
 mod exit;
 mod list;
+mod merge;
 mod options;
 mod perturb;
 mod progress;
 mod report;
 mod score;
 mod show;
+mod sweep;
+mod train;
+mod tuning;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -35,7 +41,8 @@ Without a verb it evaluates: `wit-eval --checkpoint DIR`. Killed at any moment, 
 stopped.";
 
 const EXAMPLES: &str = "Examples:
-  wit-eval demo                                    the whole line on an embedded checkpoint, nothing to download
+  wit-eval demo                                    the whole line on an embedded model, nothing to download
+  wit-eval train --base DIR --data alpaca.json --lambda-p 0.4 --lambda-r 0.6 --out runs/p0.4-r0.6
   wit-eval --checkpoint DIR                        default tasks, all perturbations, report under results/
   wit-eval --checkpoint A --checkpoint B --tasks mmlu,bbh --data DATA --perturbations typo:3,format:5 --limit 100
   wit-eval report results/RUN results/OTHER        the report again, from records only
@@ -59,8 +66,16 @@ struct CommandLine {
 enum Verb {
     /// Evaluate checkpoints (what `wit-eval --checkpoint DIR` does)
     Run(Box<evaluate::EvaluateArgs>),
-    /// Evaluate an embedded, untrained checkpoint: shows the whole line without any download
+    /// Tune an embedded model with several weightings, evaluate, report: the whole line without any download
     Demo(demo::DemoArgs),
+    /// Tune a model on instructions with the WIT loss: weights for prompt and response tokens
+    Train(Box<train::TrainArgs>),
+    /// Tune a model on preferences (DPO)
+    Dpo(Box<dpo::DpoArgs>),
+    /// Train and evaluate a grid of weightings, seeds and data
+    Sweep(Box<sweep::SweepArgs>),
+    /// Merge a LoRA adapter into its base
+    Merge(merge::MergeArgs),
     /// Judge the stored responses of runs again; no model is loaded
     Score(score::ScoreArgs),
     /// Write the report of runs again, from their records only
@@ -73,9 +88,25 @@ enum Verb {
     Check(check::CheckArgs),
 }
 
+/// Verbs whose flags are written with dashes; TRL writes the same names with underscores.
+const DASHED: [&str; 5] = ["train", "dpo", "sweep", "merge", "demo"];
+
+/// The arguments with the flags of [`DASHED`] verbs written with dashes.
+fn dashed(args: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
+    let mut args = args.into_iter().collect::<Vec<_>>();
+    let is_dashed = args.get(1).and_then(|verb| verb.to_str()).is_some_and(|verb| DASHED.contains(&verb));
+    for arg in args.iter_mut().filter(|_| is_dashed) {
+        let Some(text) = arg.to_str().filter(|text| text.starts_with("--")) else { continue };
+        let (flag, value) = text.split_once('=').map_or((text, None), |(flag, value)| (flag, Some(value)));
+        let flag = flag.replace('_', "-");
+        *arg = value.map_or(flag.clone(), |value| format!("{flag}={value}")).into();
+    }
+    args
+}
+
 /// Runs the program with these arguments, the first being its own name.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let command_line = match CommandLine::try_parse_from(args) {
+    let command_line = match CommandLine::try_parse_from(dashed(args)) {
         Ok(command_line) => command_line,
         Err(error) => {
             let asked = !error.use_stderr();
@@ -88,6 +119,10 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         None => evaluate::run(&command_line.evaluate),
         Some(Verb::Run(args)) => evaluate::run(&args),
         Some(Verb::Demo(args)) => demo::run(&args),
+        Some(Verb::Train(args)) => train::run(&args),
+        Some(Verb::Dpo(args)) => dpo::run(&args),
+        Some(Verb::Sweep(args)) => sweep::run(&args),
+        Some(Verb::Merge(args)) => merge::run(&args),
         Some(Verb::Score(args)) => score::run(&args),
         Some(Verb::Report(args)) => report::run(&args),
         Some(Verb::List(args)) => list::run(&args),

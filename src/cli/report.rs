@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
+use super::Exit;
 use super::options::ReportOptions;
-use super::{Exit, progress};
+use super::progress::note;
 use crate::analyze::{Analysis, RunInputs, analyze};
 use crate::execute::response_key;
 use crate::record::{PlanRecord, ScoreRecord, SkippedVariant};
@@ -14,16 +15,24 @@ use crate::report::{Format, render};
 use crate::request::Request;
 use crate::response::Response;
 use crate::store::{Manifest, ResponseLog, RunFolder, write_atomically};
+use crate::sweep::{FoundRuns, find_runs};
+
+/// Unfinished runs that are named one by one.
+const UNFINISHED_SHOWN: usize = 5;
+
+/// Folders of records that are named one by one.
+const RECORDS_SHOWN: usize = 6;
 
 /// Flags of `report`.
 #[derive(Debug, Args)]
 pub(super) struct ReportArgs {
-    /// Folders of runs (results/<run>); several are shown side by side
+    /// Folders of runs (results/<run>), or folders that hold runs at any depth, such as a sweep's; shown side by side
     #[arg(value_name = "RUN", required = true)]
     runs: Vec<PathBuf>,
     #[command(flatten)]
     options: ReportOptions,
-    /// Where report.html, report.md, report.csv and analysis.json are written [default: report/ in the first run]
+    /// Where report.html, report.md, report.csv and analysis.json are written [default: report/ in the first
+    /// run; the folder itself where it only holds runs]
     #[arg(long = "output_path", alias = "output-path", value_name = "DIR")]
     output_path: Option<PathBuf>,
     /// No notes on standard error
@@ -31,15 +40,71 @@ pub(super) struct ReportArgs {
     quiet: bool,
 }
 
+/// A run and the name under which it is shown.
+struct NamedRun {
+    name: String,
+    folder: RunFolder,
+}
+
+impl NamedRun {
+    /// A run that goes by its folder's name.
+    fn of(folder: &RunFolder) -> Self {
+        let last = folder.path().file_name();
+        let name = last.map_or_else(|| folder.path().display().to_string(), |name| name.to_string_lossy().into_owned());
+        Self { name, folder: folder.clone() }
+    }
+}
+
 /// Writes the report of runs.
 pub(super) fn run(args: &ReportArgs) -> anyhow::Result<Exit> {
-    let folders: Vec<RunFolder> = args.runs.iter().map(RunFolder::at).collect();
-    let output = match (&args.output_path, folders.first()) {
-        (Some(path), _) => path.clone(),
-        (None, Some(first)) => first.file("report"),
-        (None, None) => return Ok(Exit::Nothing),
-    };
-    publish(&folders, &args.options, &output, args.quiet)
+    let mut runs = Vec::new();
+    let mut output = args.output_path.clone();
+    for path in &args.runs {
+        let folder = RunFolder::at(path);
+        let found = if folder.exists() { FoundRuns::default() } else { below(path, args.quiet)? };
+        if found == FoundRuns::default() {
+            output.get_or_insert_with(|| folder.file("report"));
+            runs.push(NamedRun::of(&folder));
+        } else {
+            output.get_or_insert_with(|| path.clone());
+            runs.extend(named(found));
+        }
+    }
+    match output {
+        Some(output) if !runs.is_empty() => publish_named(&runs, &args.options, &output, args.quiet),
+        _ => Ok(Exit::Nothing),
+    }
+}
+
+/// Writes the report of all finished runs below a folder.
+pub(super) fn join(folder: &Path, options: &ReportOptions, output: &Path, quiet: bool) -> anyhow::Result<Exit> {
+    let runs = if folder.is_dir() { named(below(folder, quiet)?) } else { Vec::new() };
+    if runs.is_empty() { Ok(Exit::Nothing) } else { publish_named(&runs, options, output, quiet) }
+}
+
+fn named(found: FoundRuns) -> Vec<NamedRun> {
+    found.finished.into_iter().map(|(name, path)| NamedRun { name, folder: RunFolder::at(path) }).collect()
+}
+
+/// Searches a folder for runs and says what is there; a folder that cannot be searched holds none.
+fn below(folder: &Path, quiet: bool) -> anyhow::Result<FoundRuns> {
+    if !folder.is_dir() {
+        return Ok(FoundRuns::default());
+    }
+    let found = find_runs(folder)?;
+    let unfinished: Vec<_> = found.unfinished.iter().map(|path| path.display().to_string()).collect();
+    let place = folder.display();
+    if found.finished.is_empty() && !unfinished.is_empty() {
+        note(false, &format!("{place}: no run below it is finished"));
+    } else if !found.finished.is_empty() {
+        note(quiet, &format!("{place}: {} finished runs joined", found.finished.len()));
+    }
+    if !unfinished.is_empty() {
+        let (shown, more) = unfinished.split_at(unfinished.len().min(UNFINISHED_SHOWN));
+        let more = if more.is_empty() { String::new() } else { format!(" and {} more", more.len()) };
+        note(false, &format!("{place}: {} unfinished, left out: {}{more}", unfinished.len(), shown.join(", ")));
+    }
+    Ok(found)
 }
 
 /// A run's files, read.
@@ -53,15 +118,12 @@ struct LoadedRun {
 }
 
 impl LoadedRun {
-    fn read(folder: &RunFolder) -> anyhow::Result<Self> {
-        let name = folder
-            .path()
-            .file_name()
-            .map_or_else(|| folder.path().display().to_string(), |name| name.to_string_lossy().into_owned());
+    fn read(run: &NamedRun) -> anyhow::Result<Self> {
+        let folder = &run.folder;
         let manifest = folder.manifest()?;
         let plan = folder.plan(&manifest)?;
         Ok(Self {
-            name,
+            name: run.name.clone(),
             manifest,
             plan,
             skipped: folder.read_lines(RunFolder::SKIPPED)?,
@@ -83,6 +145,11 @@ pub(super) fn publish(
     output: &Path,
     quiet: bool,
 ) -> anyhow::Result<Exit> {
+    let runs: Vec<NamedRun> = folders.iter().map(NamedRun::of).collect();
+    publish_named(&runs, options, output, quiet)
+}
+
+fn publish_named(folders: &[NamedRun], options: &ReportOptions, output: &Path, quiet: bool) -> anyhow::Result<Exit> {
     let runs = folders.iter().map(LoadedRun::read).collect::<anyhow::Result<Vec<_>>>()?;
     for (index, run) in runs.iter().enumerate() {
         let twin = runs.iter().take(index).find(|earlier| earlier.manifest == run.manifest);
@@ -112,15 +179,18 @@ pub(super) fn publish(
     write_files(&analysis, output)?;
     let text = render(&analysis, options.format)?;
     std::io::stdout().lock().write_all(text.as_bytes())?;
-    progress::note(quiet, &format!("report: {}", output.join(Format::Html.file_name()).display()));
-    for folder in folders {
-        progress::note(quiet, &format!("records: {}", folder.path().display()));
+    note(quiet, &format!("report: {}", output.join(Format::Html.file_name()).display()));
+    for run in folders.iter().take(RECORDS_SHOWN) {
+        note(quiet, &format!("records: {}", run.folder.path().display()));
+    }
+    if folders.len() > RECORDS_SHOWN {
+        note(quiet, &format!("records: {} more folders", folders.len() - RECORDS_SHOWN));
     }
     let scored = runs.iter().flat_map(|run| &run.scores).any(|record| record.score.credit().is_some());
     if scored {
         Ok(Exit::Success)
     } else {
-        progress::note(false, "no response could be scored; the report says why for each");
+        note(false, "no response could be scored; the report says why for each");
         Ok(Exit::Nothing)
     }
 }

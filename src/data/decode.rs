@@ -68,6 +68,13 @@ pub(super) fn task(
         return Err(origin.invalid("num_fewshot", format!("at most {MAX_SHOTS} examples")));
     }
     let metadata = wire.metadata.unwrap_or_default();
+    let mut extras = metadata.wit_eval.unwrap_or_default();
+    let turns_before = extras.turns_before.take();
+    if turns_before.is_some() && !matches!(output, OutputType::GenerateUntil(_)) {
+        return Err(
+            origin.invalid("turns_before", format!("only generate_until continues a conversation, not {output}"))
+        );
+    }
     let task = Task {
         name,
         alias: wire.task_alias,
@@ -78,7 +85,7 @@ pub(super) fn task(
         metrics,
         num_fewshot,
         repeats: 1,
-        profile: profile(metadata.wit_eval.unwrap_or_default(), metadata.description),
+        profile: profile(extras, metadata.description),
     };
     let (tree, path) = place;
     Ok(TaskSource {
@@ -91,6 +98,7 @@ pub(super) fn task(
         description,
         rendering,
         shots,
+        turns_before,
     })
 }
 

@@ -4,12 +4,15 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::str::FromStr;
 
+use serde::Deserialize as _;
+
 use super::documents::{self, Doc};
 use super::error::DataError;
 use super::python_random::PythonRandom;
 use super::render::{Answer, Failure, column_or_template, options_column};
 use super::source::{ChoiceRule, Sampler, ShotPool, TaskSource};
 use super::template;
+use crate::chat::{Message, Role};
 use crate::instance::{Expectation, Instance, Presentation, PromptParts, Shot, delimited, needs_delimiter};
 use crate::task::{FilterPipeline, FilterStep, OutputType};
 
@@ -251,6 +254,7 @@ fn prompt(
     let parts = PromptParts {
         system: options.system_instruction.clone(),
         instruction: template::render(&source.description, doc).map_err(|message| ("description", message))?,
+        earlier: turns_before(source, doc, shots.is_empty())?,
         shots,
         query: rendering.question(doc)?,
         assistant_prefix: prefix,
@@ -259,6 +263,24 @@ fn prompt(
         protected: protected(source, doc)?,
     };
     Ok((parts, expectation(&source.task.output, answer, choices)?))
+}
+
+/// The conversation that the question continues: user and assistant by turns, the assistant last.
+fn turns_before(source: &TaskSource, doc: &Doc, no_shots: bool) -> Result<Vec<Message>, Failure> {
+    let Some(field) = &source.turns_before else { return Ok(Vec::new()) };
+    let fail = |message: String| ("turns_before", message);
+    if !no_shots {
+        return Err(fail("a conversation takes no few-shot examples; set num_fewshot to 0".to_owned()));
+    }
+    let column = doc.get(field).ok_or_else(|| fail(format!("no column `{field}`")))?;
+    let turns = Vec::<Message>::deserialize(column)
+        .map_err(|error| fail(format!("`{field}` is no list of turns with `role` and `content`: {error}")))?;
+    let by_turns =
+        turns.iter().zip([Role::User, Role::Assistant].into_iter().cycle()).all(|(turn, role)| turn.role == role);
+    if !by_turns || turns.len() % 2 != 0 {
+        return Err(fail(format!("`{field}` must go from user to assistant by turns and end with the assistant")));
+    }
+    Ok(turns)
 }
 
 fn reads_choices(pipeline: &FilterPipeline) -> bool {

@@ -131,6 +131,8 @@ pub struct TaskSource {
     pub(crate) description: String,
     pub(crate) rendering: Rendering,
     pub(crate) shots: Shots,
+    /// Column with the turns of the conversation before the question.
+    pub(crate) turns_before: Option<String>,
 }
 
 impl TaskSource {

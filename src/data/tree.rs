@@ -10,6 +10,11 @@ use include_dir::{Dir, include_dir};
 /// The benchmarks that ship with the program.
 static SHIPPED: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/benchmarks");
 
+/// A file that ships under `benchmarks`, by its path there.
+pub fn shipped_file(path: &str) -> Option<&'static [u8]> {
+    SHIPPED.get_file(path).map(include_dir::File::contents)
+}
+
 /// Most task files that one folder may hold.
 const MAX_FILES: usize = 50_000;
 /// Deepest level of folders that is walked.

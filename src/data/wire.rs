@@ -202,6 +202,7 @@ pub(super) struct WireProfile {
     pub(super) perturbable: Option<bool>,
     pub(super) protect: Option<OneOrMany<String>>,
     pub(super) cluster: Option<String>,
+    pub(super) turns_before: Option<String>,
     #[serde(default)]
     pub(super) data: BTreeMap<String, WireDataFile>,
 }

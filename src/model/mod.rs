@@ -1,5 +1,6 @@
 //! Models: a checkpoint folder opened and checked, its architecture, and the engine that computes with it.
 
+pub mod adapter;
 pub mod architecture;
 pub mod chat_template;
 pub mod checkpoint;

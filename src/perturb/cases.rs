@@ -142,6 +142,7 @@ impl Case {
             prompt: PromptParts {
                 instruction: self.instruction.clone(),
                 shots: self.shots.clone(),
+                earlier: Vec::new(),
                 query: self.query.clone(),
                 assistant_prefix: self.assistant_prefix.clone(),
                 target_delimiter: " ".to_owned(),

@@ -1,12 +1,16 @@
 //! One number a line, for spreadsheets and data frames. Text cells are never taken for a formula.
 
 use crate::analyze::Analysis;
-use crate::analyze::analysis::{CheckpointAnalysis, MetricAnalysis, PerturbationAnalysis, ReasonCount};
+use crate::analyze::analysis::{
+    Arm, BenchmarkWeightings, CheckpointAnalysis, Contrast, Headline, MetricAnalysis, PerturbationAnalysis,
+    ReasonCount, SeedVariance, WeightingsAnalysis,
+};
 use crate::estimate::IntervalMethod;
 use crate::sensitivity::Measure;
 
 use super::ReportError;
 use super::text::csv_cell;
+use super::weighting_lines::verdict_words;
 
 /// The columns.
 const HEADER: [&str; 19] = [
@@ -69,8 +73,85 @@ pub(super) fn render(analysis: &Analysis) -> Result<String, ReportError> {
             measure(&mut writer, &subject("all together"), "group_performance", &group.perturbed)?;
         }
     }
+    if let Some(compared) = &analysis.weightings {
+        weightings(&mut writer, compared)?;
+    }
     let bytes = writer.into_inner().map_err(|error| csv::Error::from(error.into_error()))?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// One line an arm, benchmark and measure, and one a contrast. The run is empty: an arm may have checkpoints of several.
+fn weightings(writer: &mut csv::Writer<Vec<u8>>, compared: &WeightingsAnalysis) -> Result<(), ReportError> {
+    for benchmark in &compared.benchmarks {
+        for row in &benchmark.rows {
+            let Some(arm) = compared.arm(&row.arm) else { continue };
+            for entry in &row.measures {
+                let name = entry.measure.as_str();
+                let seeds = match entry.value.reason() {
+                    Some(reason) => reason.to_owned(),
+                    None => {
+                        format!("{} seeds, seed variance {}", arm.checkpoints.len(), seed_words(entry.seed_variance))
+                    }
+                };
+                arm_line(writer, arm, benchmark, &format!("weighting_{name}"), &entry.value, &seeds)?;
+                let contrasts = [("reference", &entry.against_reference), ("base", &entry.against_base)];
+                for (with, contrast) in contrasts.into_iter().filter_map(|(with, found)| Some((with, found.as_ref()?)))
+                {
+                    let index = format!("weighting_{name}_against_{with}");
+                    arm_line(
+                        writer,
+                        arm,
+                        benchmark,
+                        &index,
+                        &contrast.difference,
+                        &contrast_words(entry.measure, contrast),
+                    )?;
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+fn seed_words(variance: SeedVariance) -> &'static str {
+    match variance {
+        SeedVariance::Measured => "measured",
+        SeedVariance::Borrowed => "borrowed",
+        SeedVariance::NotMeasured => "not measured",
+        SeedVariance::None => "none",
+    }
+}
+
+fn contrast_words(headline: Headline, contrast: &Contrast) -> String {
+    let words = verdict_words(headline, contrast.verdict);
+    let p =
+        contrast.p_adjusted.map(|p| format!(", adjusted p {p:.3e} of {}", contrast.comparisons)).unwrap_or_default();
+    format!("{words}: against {}{p}", contrast.with)
+}
+
+fn arm_line(
+    writer: &mut csv::Writer<Vec<u8>>,
+    arm: &Arm,
+    benchmark: &BenchmarkWeightings,
+    index: &str,
+    value: &Measure,
+    reason: &str,
+) -> Result<(), ReportError> {
+    let weight = |value: Option<f64>| value.map(|value| value.to_string()).unwrap_or_default();
+    let head = [
+        String::new(),
+        csv_cell(&arm.id),
+        weight(arm.weighting.map(crate::weighting::Weighting::prompt)),
+        weight(arm.weighting.map(crate::weighting::Weighting::response)),
+        csv_cell(arm.stage.as_deref().unwrap_or_default()),
+        csv_cell(&benchmark.benchmark),
+        csv_cell(&benchmark.metric),
+        String::new(),
+        String::new(),
+        index.to_owned(),
+    ];
+    writer.write_record(head.iter().chain(&numbers(value)).chain([&csv_cell(reason)]))?;
+    Ok(())
 }
 
 fn metric_rows<'a>(
@@ -124,11 +205,16 @@ fn line(
     value: &Measure,
     reason: &str,
 ) -> Result<(), ReportError> {
+    write(writer, subject, index, &numbers(value), reason)
+}
+
+/// The cells from `point` to `clusters`.
+fn numbers(value: &Measure) -> [String; 8] {
     let estimate = value.estimate();
     let interval = estimate.and_then(|estimate| estimate.interval);
     let number = |value: Option<f64>| value.map(|value| value.to_string()).unwrap_or_default();
     let whole = |value: Option<usize>| value.map(|value| value.to_string()).unwrap_or_default();
-    let numbers = [
+    [
         number(estimate.map(|estimate| estimate.point)),
         number(interval.map(|interval| interval.low)),
         number(interval.map(|interval| interval.high)),
@@ -137,8 +223,7 @@ fn line(
         number(estimate.and_then(|estimate| estimate.standard_error)),
         whole(estimate.map(|estimate| estimate.n)),
         whole(estimate.map(|estimate| estimate.clusters)),
-    ];
-    write(writer, subject, index, &numbers, reason)
+    ]
 }
 
 /// A number that is counted or known, without uncertainty.

@@ -10,7 +10,7 @@ pub(super) struct Term {
 }
 
 /// The terms, in the order in which a report uses them.
-pub(super) const TERMS: [Term; 19] = [
+pub(super) const TERMS: [Term; 21] = [
     Term {
         label: "λp, λr",
         name: "loss weights",
@@ -98,6 +98,19 @@ pub(super) const TERMS: [Term; 19] = [
         name: "HELM's worst and best case",
         meaning: "Mean over items of the worst \
         and the best credit that any wording got; where lower is better, the worst credit is the highest.",
+    },
+    Term {
+        label: "seeds",
+        name: "training seeds",
+        meaning: "Checkpoints of one weighting, base and stage. Numbers are means over them; intervals carry the choice of \
+                  instances and, where a weighting of the grid has several seeds, the variance between seeds, pooled over \
+                  the weightings.",
+    },
+    Term {
+        label: "may be best",
+        name: "weightings that cannot be told from the best",
+        meaning: "No other weighting is shown to beat it. The truly best weighting is among them with the probability of \
+                  the intervals' level, although the data chose the best point (Gupta's subset selection).",
     },
     Term {
         label: "acc",

@@ -60,11 +60,6 @@ pub(super) fn headline(analysis: &Analysis) -> Vec<HeadlineRow<'_>> {
         .collect()
 }
 
-/// Whether two or more checkpoints have a known weighting, so that a table over weightings says something.
-pub(super) fn compares_weightings(analysis: &Analysis) -> bool {
-    analysis.checkpoints.iter().filter(|checkpoint| checkpoint.checkpoint.weighting.is_some()).count() > 1
-}
-
 /// `λp 0.4, λr 0.6`, with the name that the literature gives to the point.
 pub(super) fn weighting_text(checkpoint: &CheckpointAnalysis) -> String {
     match checkpoint.checkpoint.weighting {
@@ -74,15 +69,4 @@ pub(super) fn weighting_text(checkpoint: &CheckpointAnalysis) -> String {
         }
         None => "weighting not known".to_owned(),
     }
-}
-
-/// Checkpoints with a known weighting, by λp, then λr, then in the analysis' order.
-pub(super) fn by_weighting(analysis: &Analysis) -> Vec<&CheckpointAnalysis> {
-    let mut known = analysis
-        .checkpoints
-        .iter()
-        .filter_map(|checkpoint| Some((checkpoint.checkpoint.weighting?, checkpoint)))
-        .collect::<Vec<_>>();
-    known.sort_by(|(a, _), (b, _)| a.prompt().total_cmp(&b.prompt()).then(a.response().total_cmp(&b.response())));
-    known.into_iter().map(|(_, checkpoint)| checkpoint).collect()
 }

@@ -3,15 +3,18 @@
 use std::fmt::Write as _;
 
 use crate::analyze::Analysis;
-use crate::analyze::analysis::{PerturbationAnalysis, Severity};
-use crate::analyze::number::{count, counted, figure, measure_with_interval, percent};
+use crate::analyze::analysis::{Contrast, Headline, PerturbationAnalysis, Severity, WeightingsAnalysis};
+use crate::analyze::number::{count, counted, figure, measure_with_interval, percent, signed_with_interval};
 use crate::perturb::diff::{DiffKind, DiffRun};
 use crate::sensitivity::Measure;
 
 use super::flip_view::{FlipView, flip_views};
-use super::headline::{HeadlineRow, by_weighting, compares_weightings, headline, weighting_text};
+use super::headline::{HeadlineRow, headline, weighting_text};
 use super::perturbation_cells::{index_points, marked_change, point};
 use super::text::{markdown_block, markdown_code, shortened, visible};
+use super::weighting_lines::{
+    ArmLine, is_folded, lines, reference_words, seed_notes, shown_sensitivity, verdict_words,
+};
 
 /// Characters of a reply that a pull request shows.
 const REPLY_CHARACTERS: usize = 600;
@@ -28,24 +31,39 @@ const MOST_FLIPS: usize = 10;
 /// The whole report.
 pub(super) fn render(analysis: &Analysis) -> String {
     let mut out = String::from("# Evaluation: performance and prompt sensitivity\n\n");
+    for note in &analysis.notes {
+        let _ = writeln!(out, "> {}\n", prose(note));
+    }
     statements(&mut out, analysis);
     let rows = headline(analysis);
-    out.push_str("\n## Headline\n\n");
-    headline_table(&mut out, &rows);
-    if compares_weightings(analysis) {
-        out.push_str("\n## By loss weighting\n\n");
-        weightings_table(&mut out, analysis);
+    if let Some(compared) = &analysis.weightings {
+        weightings(&mut out, compared);
     }
-    groups(&mut out, analysis);
+    if is_folded(analysis) {
+        let _ = writeln!(
+            out,
+            "\nThe tables of {} checkpoints stand in the HTML, JSON and CSV reports.",
+            analysis.checkpoints.len()
+        );
+    } else {
+        checkpoints(&mut out, analysis, &rows);
+    }
+    provenance(&mut out, analysis);
+    out
+}
+
+/// Headline, groups, perturbations and flipped instances of every checkpoint.
+fn checkpoints(out: &mut String, analysis: &Analysis, rows: &[HeadlineRow<'_>]) {
+    out.push_str("\n## Headline\n\n");
+    headline_table(out, rows);
+    groups(out, analysis);
     out.push_str("\n## Perturbations\n");
     let perturbed = rows.iter().filter(|row| !row.metric.perturbations.is_empty()).collect::<Vec<_>>();
     for row in perturbed.iter().take(MOST_TABLES) {
-        perturbations(&mut out, row);
+        perturbations(out, row);
     }
-    left_out(&mut out, perturbed.len().saturating_sub(MOST_TABLES), "table");
-    flips(&mut out, analysis);
-    provenance(&mut out, analysis);
-    out
+    left_out(out, perturbed.len().saturating_sub(MOST_TABLES), "table");
+    flips(out, analysis);
 }
 
 /// A line of a table. Cells are already Markdown.
@@ -141,25 +159,80 @@ fn headline_table(out: &mut String, rows: &[HeadlineRow<'_>]) {
     }
 }
 
-fn weightings_table(out: &mut String, analysis: &Analysis) {
-    header(out, &["weighting", "checkpoint", "task", "performance", "spread", "POSIX", "flip rate"], 3);
-    let rows = headline(analysis);
-    for checkpoint in by_weighting(analysis) {
-        for row in rows.iter().filter(|row| row.checkpoint.id == checkpoint.id) {
-            line(
-                out,
-                &[
-                    weighting_text(checkpoint),
-                    markdown_code(&checkpoint.id),
-                    markdown_code(&row.task.title),
-                    measure_with_interval(&row.metric.original),
-                    optional(row.spread()),
-                    measure_with_interval(&row.task.posix.index),
-                    optional(row.flip_rate()),
-                ],
-            );
+fn weightings(out: &mut String, analysis: &WeightingsAnalysis) {
+    let _ = writeln!(
+        out,
+        "\n## Weightings\n\nChanges are against {}, paired on instances; verdicts are adjusted for the number of comparisons \
+         (Holm). Two that cannot be told apart are not shown to be equal.\n",
+        prose(&reference_words(analysis))
+    );
+    for (place, benchmark) in analysis.benchmarks.iter().enumerate() {
+        let title = format!("{} ({})", benchmark.title, benchmark.metric);
+        if place == 0 {
+            let _ = writeln!(out, "{}\n", markdown_code(&title));
+        } else {
+            let _ = writeln!(out, "\n<details><summary>{}</summary>\n", markdown_code(&title));
+        }
+        let rows = lines(analysis, benchmark);
+        weightings_table(out, &rows, shown_sensitivity(benchmark));
+        if place == 0 {
+            for note in seed_notes(&rows) {
+                let _ = writeln!(out, "\n{note}");
+            }
+        } else {
+            out.push_str("\n</details>\n");
         }
     }
+}
+
+fn weightings_table(out: &mut String, rows: &[ArmLine<'_>], sensitivity: Headline) {
+    let change = format!("change in {}", sensitivity.title());
+    header(
+        out,
+        &[
+            "arm",
+            "λp",
+            "λr",
+            "name",
+            "seeds",
+            "performance",
+            "perturbed",
+            "worst case",
+            sensitivity.title(),
+            "change in performance",
+            &change,
+        ],
+        4,
+    );
+    for row in rows {
+        let [prompt, response] = row.weights();
+        let value = |headline| optional(row.value(headline));
+        line(
+            out,
+            &[
+                markdown_code(&row.arm.id),
+                prompt,
+                response,
+                row.name().to_owned(),
+                row.seeds(),
+                value(Headline::Performance),
+                value(Headline::Perturbed),
+                value(Headline::WorstCase),
+                value(sensitivity),
+                change_cell(Headline::Performance, row.contrast(Headline::Performance)),
+                change_cell(sensitivity, row.contrast(sensitivity)),
+            ],
+        );
+    }
+}
+
+/// A change with what may be said about it.
+fn change_cell(headline: Headline, contrast: Option<&Contrast>) -> String {
+    let cell = |contrast: &Contrast| {
+        let change = signed_with_interval(contrast.difference.estimate()?);
+        Some(format!("{change} {}", verdict_words(headline, contrast.verdict)))
+    };
+    contrast.and_then(cell).unwrap_or_else(|| "–".to_owned())
 }
 
 fn groups(out: &mut String, analysis: &Analysis) {

@@ -11,9 +11,11 @@ mod html;
 mod markdown;
 mod page;
 mod perturbation_cells;
+mod plane;
 mod plot;
 mod terminal;
 pub mod text;
+mod weighting_lines;
 
 use std::fmt;
 use std::str::FromStr;

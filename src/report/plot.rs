@@ -56,22 +56,25 @@ impl Scale {
     }
 
     /// Place of a value, in percent of the track; a margin keeps marks whole.
-    fn place(&self, value: f64) -> f64 {
+    pub fn place(&self, value: f64) -> f64 {
         3.0 + 94.0 * ((value - self.low) / (self.high - self.low)).clamp(0.0, 1.0)
+    }
+
+    /// Ticks with their labels.
+    pub fn ticks(&self) -> impl Iterator<Item = (f64, String)> {
+        self.ticks.iter().map(|tick| {
+            let zero_free = if tick.abs() < 1e-12 { 0.0 } else { *tick };
+            (*tick, format!("{zero_free:.*}", self.decimals))
+        })
     }
 
     /// The axis: tick labels under a track.
     pub fn axis(&self) -> String {
         let mut svg = String::from("<svg class=\"axis\" height=\"20\" aria-hidden=\"true\">");
-        for tick in &self.ticks {
-            let zero_free = if tick.abs() < 1e-12 { 0.0 } else { *tick };
+        for (tick, text) in self.ticks() {
+            let x = self.place(tick);
             // Writing to a String cannot fail.
-            let _ = write!(
-                svg,
-                "<text x=\"{:.2}%\" y=\"14\" text-anchor=\"middle\">{zero_free:.*}</text>",
-                self.place(*tick),
-                self.decimals
-            );
+            let _ = write!(svg, "<text x=\"{x:.2}%\" y=\"14\" text-anchor=\"middle\">{text}</text>");
         }
         svg + "</svg>"
     }
@@ -135,7 +138,7 @@ pub(super) struct Lane {
 }
 
 /// Circle, square, diamond, triangle: told apart without colour.
-fn shape(number: usize) -> &'static str {
+pub(super) fn shape(number: usize) -> &'static str {
     match number {
         0 => "M-4.5 0a4.5 4.5 0 1 0 9 0a4.5 4.5 0 1 0 -9 0",
         1 => "M-4 -4h8v8h-8z",

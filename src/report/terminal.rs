@@ -5,13 +5,17 @@ use std::fmt::Write as _;
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Table};
 
 use crate::analyze::Analysis;
-use crate::analyze::analysis::{Finding, GroupAnalysis, PerturbationAnalysis, Severity};
-use crate::analyze::number::{count, figure, measure_plus_minus, percent};
+use crate::analyze::analysis::{
+    ArmKind, Contrast, ContrastVerdict, Finding, GroupAnalysis, Headline, PerturbationAnalysis, Severity,
+    WeightingsAnalysis,
+};
+use crate::analyze::number::{count, counted, figure, measure_plus_minus, percent, signed_plus_minus};
 use crate::sensitivity::Measure;
 
-use super::headline::{HeadlineRow, by_weighting, compares_weightings, headline};
-use super::perturbation_cells::{index_points, marked_change};
+use super::headline::{HeadlineRow, headline};
+use super::perturbation_cells::{index_points, marked_change, point};
 use super::text::{shortened, visible_line};
+use super::weighting_lines::{is_folded, lines, reference_words, seed_notes, shown_sensitivity};
 
 /// Columns that every table fits in.
 pub const TERMINAL_WIDTH: u16 = 100;
@@ -28,31 +32,37 @@ const RULED_HEADER: &str = "     ──            ";
 /// More checkpoint-task pairs than this get no perturbation tables: a terminal is no place for them.
 const MOST_TABLES: usize = 12;
 
+/// Benchmarks whose comparison of weightings a terminal shows; the mean over all of them is the first.
+const MOST_BENCHMARKS: usize = 4;
+
+/// With more arms than this a terminal shows the first benchmark only.
+const MANY_ARMS: usize = 12;
+
+/// Characters of an arm's name beside its numbers.
+const ARM_CHARACTERS: usize = 16;
+
 /// The whole report.
 pub(super) fn render(analysis: &Analysis) -> String {
     let mut out = String::new();
     let rows = headline(analysis);
-    // Writing to a String cannot fail.
-    if analysis.checkpoints.iter().any(|checkpoint| !checkpoint.groups.is_empty()) {
-        let _ = writeln!(out, "Groups\n\n{}\n", groups_table(analysis));
+    for note in &analysis.notes {
+        out.push_str(&wrapped(&visible_line(note), ""));
+        out.push('\n');
     }
-    let _ = writeln!(out, "Performance and sensitivity\n\n{}\n", headline_table(&rows));
-    if compares_weightings(analysis) {
-        weightings(&mut out, analysis);
+    if let Some(compared) = &analysis.weightings {
+        weightings(&mut out, compared);
     }
-    let perturbed = rows.iter().filter(|row| !row.metric.perturbations.is_empty()).collect::<Vec<_>>();
-    if perturbed.len() > MOST_TABLES {
-        let _ = writeln!(out, "{} perturbation tables are left out; the other formats have them.\n", perturbed.len());
+    if is_folded(analysis) {
+        out.push_str(&wrapped(
+            &format!(
+                "The tables of {} checkpoints stand in the html, json and csv formats.",
+                analysis.checkpoints.len()
+            ),
+            "",
+        ));
+        out.push('\n');
     } else {
-        for row in perturbed {
-            let title = format!("{} · {} · {}", row.checkpoint.id, row.task.title, row.metric_name());
-            let _ = writeln!(
-                out,
-                "{}\n\n{}\n",
-                shortened(&visible_line(&title), TITLE_CHARACTERS),
-                perturbations_table(row)
-            );
-        }
+        checkpoints(&mut out, analysis, &rows);
     }
     out.push_str(&statements(&analysis.findings));
     let notes = format!(
@@ -64,6 +74,25 @@ pub(super) fn render(analysis: &Analysis) -> String {
     out.push('\n');
     out.push_str(&wrapped(&notes, ""));
     out
+}
+
+/// Groups, headline and perturbations of every checkpoint.
+fn checkpoints(out: &mut String, analysis: &Analysis, rows: &[HeadlineRow<'_>]) {
+    // Writing to a String cannot fail.
+    if analysis.checkpoints.iter().any(|checkpoint| !checkpoint.groups.is_empty()) {
+        let _ = writeln!(out, "Groups\n\n{}\n", groups_table(analysis));
+    }
+    let _ = writeln!(out, "Performance and sensitivity\n\n{}\n", headline_table(rows));
+    let perturbed = rows.iter().filter(|row| !row.metric.perturbations.is_empty()).collect::<Vec<_>>();
+    if perturbed.len() > MOST_TABLES {
+        let _ = writeln!(out, "{} perturbation tables are left out; the other formats have them.\n", perturbed.len());
+        return;
+    }
+    for row in perturbed {
+        let title = format!("{} · {} · {}", row.checkpoint.id, row.task.title, row.metric_name());
+        let _ =
+            writeln!(out, "{}\n\n{}\n", shortened(&visible_line(&title), TITLE_CHARACTERS), perturbations_table(row));
+    }
 }
 
 fn table(header: &[&str]) -> Table {
@@ -135,38 +164,67 @@ fn performance(row: &HeadlineRow<'_>) -> String {
     format!("{}{}", measure_plus_minus(&row.metric.original), if like_chance { "~" } else { "" })
 }
 
-/// A table a task: λp and λr beside performance and sensitivity.
-fn weightings(out: &mut String, analysis: &Analysis) {
-    let rows = headline(analysis);
-    let mut tables: Vec<(&str, String, Table)> = Vec::new();
-    for checkpoint in by_weighting(analysis) {
-        let Some(weighting) = checkpoint.checkpoint.weighting else {
-            continue;
-        };
-        for row in rows.iter().filter(|row| row.checkpoint.id == checkpoint.id) {
+/// A table a benchmark: what each weighting did, against its reference.
+fn weightings(out: &mut String, analysis: &WeightingsAnalysis) {
+    let most = if analysis.arms.len() > MANY_ARMS { 1 } else { MOST_BENCHMARKS };
+    for benchmark in analysis.benchmarks.iter().take(most) {
+        let rows = lines(analysis, benchmark);
+        let sensitivity = shown_sensitivity(benchmark);
+        let change = format!("Δ {}", sensitivity.title());
+        let head =
+            ["", "λp", "λr", "seeds", "performance", "perturbed", "worst", sensitivity.title(), "Δ perform.", &change];
+        let mut table = table(&head);
+        for row in &rows {
+            let [prompt, response] = row.weights();
+            let named = row.arm.kind == ArmKind::Weighting && analysis.has_one_series();
+            let id = if named { row.short_name() } else { &row.arm.id };
             let cells = vec![
-                name(&checkpoint.id),
-                weighting.prompt().to_string(),
-                weighting.response().to_string(),
-                measure_plus_minus(&row.metric.original),
-                optional(row.spread()),
-                measure_plus_minus(&row.task.posix.index),
-                optional(row.flip_rate()),
+                shortened(&visible_line(id), ARM_CHARACTERS),
+                prompt,
+                response,
+                row.seeds(),
+                optional(row.value(Headline::Performance)),
+                point(row.value(Headline::Perturbed)),
+                point(row.value(Headline::WorstCase)),
+                point(row.value(sensitivity)),
+                change_cell(row.contrast(Headline::Performance)),
+                change_cell(row.contrast(sensitivity)),
             ];
-            if let Some((_, _, table)) = tables.iter_mut().find(|(task, _, _)| *task == row.task.task) {
-                add(table, cells);
-            } else {
-                let mut table = table(&["", "λp", "λr", "performance", "spread", "POSIX", "flips"]);
-                add(&mut table, cells);
-                let title = format!("By loss weighting · {} · {}", row.task.title, row.metric_name());
-                let title = shortened(&visible_line(&title), TITLE_CHARACTERS);
-                tables.push((&row.task.task, title, table));
-            }
+            add(&mut table, cells);
         }
+        let title = format!("Weightings · {} · {}", benchmark.title, benchmark.metric);
+        let _ = writeln!(out, "{}\n\n{}\n", shortened(&visible_line(&title), TITLE_CHARACTERS), text(&table));
     }
-    for (_, title, table) in tables {
-        let _ = writeln!(out, "{title}\n\n{}\n", text(&table));
+    let hidden = analysis.benchmarks.len().saturating_sub(most);
+    if hidden > 0 {
+        let _ = writeln!(out, "{} more in the other formats.\n", counted(hidden, "benchmark"));
     }
+    let rows = analysis.benchmarks.first().map(|benchmark| lines(analysis, benchmark)).unwrap_or_default();
+    let note = format!(
+        "Δ: against {}, paired on instances. ▲ better or less sensitive, ▼ worse or more sensitive, ~ cannot be told \
+         apart (Holm-adjusted), which is no evidence of equality. {}",
+        visible_line(&reference_words(analysis)),
+        seed_notes(&rows).join(" ")
+    );
+    out.push_str(&wrapped(&note, ""));
+    out.push('\n');
+}
+
+/// A change with what may be said about it.
+fn change_cell(contrast: Option<&Contrast>) -> String {
+    let Some(contrast) = contrast else {
+        return "–".to_owned();
+    };
+    let mark = match contrast.verdict {
+        ContrastVerdict::Better => "▲",
+        ContrastVerdict::Worse => "▼",
+        ContrastVerdict::NotToldApart => "~",
+        ContrastVerdict::Unknown => "?",
+    };
+    contrast
+        .difference
+        .estimate()
+        .map_or_else(|| "–".to_owned(), |found| format!("{} {mark}", signed_plus_minus(found)))
 }
 
 fn groups_table(analysis: &Analysis) -> String {

@@ -30,7 +30,13 @@ pub(super) fn clustered_wilson_interval(mean: f64, error: f64, clusters: usize, 
     if clusters < 2 {
         return None;
     }
-    let critical = two_sided_student(level, (clusters - 1) as f64)?;
+    share_interval(mean, error, (clusters - 1) as f64, clusters, level)
+}
+
+/// The interval of a share whose standard error was found in any way, with `df` degrees of freedom: Wilson's interval on
+/// the effective number of trials `m(1-m)/SE²`, which is `clusters` where the share is 0 or 1. Stays in [0, 1].
+pub fn share_interval(mean: f64, error: f64, df: f64, clusters: usize, level: f64) -> Option<Interval> {
+    let critical = two_sided_student(level, df)?;
     let variance = mean * (1.0 - mean);
     let trials = if variance > 0.0 { variance / (error * error) } else { clusters as f64 };
     if !trials.is_finite() || trials <= 0.0 {

@@ -39,7 +39,7 @@ pub struct Run {
     pub plan: Vec<PlanRecord>,
     pub skipped: Vec<SkippedVariant>,
     pub scores: Vec<ScoreRecord>,
-    responses: BTreeMap<(String, Digest), Response>,
+    pub responses: BTreeMap<(String, Digest), Response>,
 }
 
 impl Run {
@@ -71,13 +71,13 @@ impl Run {
 }
 
 /// A number in [0, 1) that depends on the words only.
-fn chance_of(words: &[&str]) -> f64 {
+pub fn chance_of(words: &[&str]) -> f64 {
     let digest = Digest::of_bytes(words.join("\u{1}").as_bytes());
     f64::from(u32::from_str_radix(&digest.as_str()[..7], 16).expect("seven hexadecimal digits"))
         / f64::from(0x1000_0000)
 }
 
-fn task(name: &str, output: OutputType, filters: &[&str], metrics: &[Metric]) -> Task {
+pub fn task(name: &str, output: OutputType, filters: &[&str], metrics: &[Metric]) -> Task {
     Task {
         name: name.to_owned(),
         alias: None,
@@ -92,11 +92,11 @@ fn task(name: &str, output: OutputType, filters: &[&str], metrics: &[Metric]) ->
     }
 }
 
-fn decoding() -> Decoding {
+pub fn decoding() -> Decoding {
     Decoding { max_new_tokens: 16, stop: vec!["\n\n".to_owned()], sampling: Sampling::Greedy }
 }
 
-fn checkpoint(label: &str, weighting: Option<Weighting>) -> CheckpointEntry {
+pub fn checkpoint(label: &str, weighting: Option<Weighting>) -> CheckpointEntry {
     CheckpointEntry {
         label: label.to_owned(),
         digest: Digest::of_bytes(label.as_bytes()),
@@ -110,7 +110,7 @@ fn checkpoint(label: &str, weighting: Option<Weighting>) -> CheckpointEntry {
     }
 }
 
-fn manifest() -> Manifest {
+pub fn manifest() -> Manifest {
     let perturbations = PERTURBATIONS.iter().map(|(name, draws)| format!("{name}@default:{draws}")).collect();
     Manifest {
         format: MANIFEST_FORMAT,

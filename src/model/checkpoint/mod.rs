@@ -11,6 +11,7 @@ use serde::Deserialize;
 use self::file::{CONFIG_LIMIT_BYTES, FileError};
 use self::generation::TokenIds;
 use crate::digest::Digest;
+use crate::model::adapter::{AdapterError, AdapterFolder};
 use crate::model::architecture::{Architecture, ArchitectureError};
 use crate::model::chat_template::{ChatTemplate, ChatTemplateError};
 use crate::model::tokens::{DeclaredIds, NamedTokens, TextTokenizer, TokenizerError};
@@ -28,6 +29,8 @@ pub struct CheckpointOptions {
     pub chat_template: TemplateChoice,
     /// The loss weights, where the folder does not say or says wrong.
     pub weighting: Option<Weighting>,
+    /// The base model's folder, where the folder to open is an adapter and its base is not where it says.
+    pub base_dir: Option<PathBuf>,
 }
 
 /// Which chat template a checkpoint gets.
@@ -49,6 +52,10 @@ pub enum TemplateChoice {
 pub struct Checkpoint {
     /// The folder.
     pub dir: PathBuf,
+    /// Where `config.json` and the weights are: the same folder, or that of an adapter's base.
+    pub model_dir: PathBuf,
+    /// Where the tokenizer is.
+    pub tokenizer_dir: PathBuf,
     /// What reports call it: the folder's name.
     pub name: String,
     /// What `config.json` describes.
@@ -96,6 +103,9 @@ pub enum CheckpointError {
     /// Weights that cannot be used.
     #[error(transparent)]
     Weights(#[from] WeightsError),
+    /// An adapter that cannot be used.
+    #[error(transparent)]
+    Adapter(#[from] AdapterError),
     /// A tokenizer that cannot be used.
     #[error(transparent)]
     Tokenizer(#[from] TokenizerError),
@@ -116,27 +126,43 @@ struct ConfigIds {
 
 impl Checkpoint {
     /// Opens a folder in Hugging Face layout and checks everything in it; nothing in it is trusted.
+    ///
+    /// An adapter's folder is opened over that of its base: architecture and weights are the base's, the latter read
+    /// with the adapter's changes; tokenizer, chat template and generation defaults are the adapter's where it has them.
     pub fn open(dir: &Path, options: &CheckpointOptions) -> Result<Self, CheckpointError> {
-        let config_path = dir.join("config.json");
+        let adapter = AdapterFolder::open(dir, options.base_dir.as_deref())?;
+        let model_dir = adapter.as_ref().map_or(dir, AdapterFolder::base);
+        let config_path = model_dir.join("config.json");
         let config = file::read_text(&config_path, CONFIG_LIMIT_BYTES)?
-            .ok_or_else(|| CheckpointError::NoConfig { dir: dir.to_owned() })?;
+            .ok_or_else(|| CheckpointError::NoConfig { dir: model_dir.to_owned() })?;
         let ids: ConfigIds = file::parse_json(&config_path, &config)?;
         let architecture = Architecture::from_config_json(&config)
             .map_err(|source| CheckpointError::Architecture { file: config_path, source })?;
-        let weights = Weights::open(dir)?;
+        let mut weights = Weights::open(model_dir)?;
+        if let Some(adapter) = &adapter {
+            weights.change(adapter.overlay(&architecture, &weights)?);
+        }
         let ends = ids.eos_token_id.map(TokenIds::into_vec).unwrap_or_default();
         let begins = ids.bos_token_id.map(TokenIds::into_vec).unwrap_or_default();
         let declared = DeclaredIds { bos: begins.first().copied(), eos: ends.first().copied() };
-        let tokenizer_dir = options.tokenizer_dir.as_deref().unwrap_or(dir);
+        let own = |name: &str| if dir.join(name).exists() { dir } else { model_dir };
+        let tokenizer_dir = options.tokenizer_dir.as_deref().unwrap_or_else(|| own("tokenizer.json"));
         let tokenizer = TextTokenizer::open(tokenizer_dir, declared)?;
-        let chat_template = template(&[dir, tokenizer_dir], &options.chat_template, tokenizer.named_tokens())?;
-        let generation = GenerationDefaults::read(dir)?;
+        let places = [dir, tokenizer_dir, model_dir];
+        let chat_template = template(&places, &options.chat_template, tokenizer.named_tokens())?;
+        let generation = GenerationDefaults::read(own("generation_config.json"))?;
         let declared_ends = if generation.eos_token_ids.is_empty() { ends } else { generation.eos_token_ids.clone() };
         let mut end_token_ids: Vec<u32> = declared_ends.into_iter().chain(tokenizer.eos_id()).collect();
         end_token_ids.sort_unstable();
         end_token_ids.dedup();
+        let mut provenance = Provenance::read(dir, options.weighting)?;
+        if let Some(adapter) = &adapter {
+            provenance.base.get_or_insert_with(|| provenance::checkpoint_name(adapter.base()));
+        }
         Ok(Self {
             dir: dir.to_owned(),
+            model_dir: model_dir.to_owned(),
+            tokenizer_dir: tokenizer_dir.to_owned(),
             name: provenance::checkpoint_name(dir),
             architecture,
             weights,
@@ -144,8 +170,13 @@ impl Checkpoint {
             chat_template,
             generation,
             end_token_ids,
-            provenance: Provenance::read(dir, options.weighting)?,
+            provenance,
         })
+    }
+
+    /// Whether the folder is an adapter over a base of its own folder.
+    pub fn is_adapter(&self) -> bool {
+        self.dir != self.model_dir
     }
 
     /// Content hash of everything that decides a reply: weights, `config.json`, tokenizer, chat template, end tokens.

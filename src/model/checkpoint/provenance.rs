@@ -80,7 +80,7 @@ impl Stage {
 }
 
 /// `wit.json`, as a trainer writes it beside the weights. Unknown fields are kept out, not refused.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct WitJson {
     /// [`WIT_JSON_FORMAT`].
     pub format: u32,
@@ -175,6 +175,23 @@ impl Provenance {
     }
 }
 
+impl From<&Provenance> for WitJson {
+    fn from(provenance: &Provenance) -> Self {
+        let Provenance { weighting, base, data_digest, seed, steps, stage, .. } = provenance.clone();
+        Self {
+            format: WIT_JSON_FORMAT,
+            base,
+            lambda_p: weighting.map(Weighting::prompt),
+            lambda_r: weighting.map(Weighting::response),
+            weighting: None,
+            data_digest,
+            seed,
+            steps,
+            stage,
+        }
+    }
+}
+
 impl WitJson {
     /// Checks every field and gives the weights, where they are given.
     fn checked_weighting(&self, path: &Path) -> Result<Option<Weighting>, ProvenanceError> {
@@ -214,8 +231,14 @@ fn names(dir: &Path) -> Vec<String> {
     names
 }
 
-/// The name of a checkpoint: its folder's, or its repository's in a download cache (`org--model`).
+/// The name of a checkpoint: its folder's, or its repository's in a download cache (`org--model`). A sweep's `checkpoint` goes
+/// by its cell, and its `dpo` by the cell with that added.
 pub(super) fn checkpoint_name(dir: &Path) -> String {
-    let name = names(dir).into_iter().next().unwrap_or_else(|| "checkpoint".to_owned());
-    name.strip_prefix("models--").map_or(name.clone(), str::to_owned)
+    let mut names = names(dir).into_iter();
+    let name = names.next().unwrap_or_else(|| "checkpoint".to_owned());
+    match (name.as_str(), names.next()) {
+        ("checkpoint", Some(cell)) => cell,
+        ("dpo", Some(cell)) if Weighting::from_folder_name(&cell).is_some() => format!("{cell}-dpo"),
+        _ => name.strip_prefix("models--").map_or(name.clone(), str::to_owned),
+    }
 }

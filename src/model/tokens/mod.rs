@@ -2,6 +2,7 @@
 
 mod config;
 mod error;
+mod offsets;
 mod pair;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -14,6 +15,7 @@ use crate::model::checkpoint::file;
 pub use config::NamedTokens;
 use config::TokenizerConfig;
 pub use error::TokenizerError;
+pub use offsets::TokenSpan;
 pub use pair::{Specials, TokenPair};
 
 /// Largest `tokenizer.json` that is read: 512 MiB.

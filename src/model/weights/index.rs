@@ -27,9 +27,12 @@ struct IndexFile {
 }
 
 impl ShardIndex {
+    /// Its file's name.
+    pub const FILE: &str = "model.safetensors.index.json";
+
     /// Reads the index of a folder; `None` where the folder has none.
     pub fn read(dir: &Path) -> Result<Option<Self>, WeightsError> {
-        let path = dir.join("model.safetensors.index.json");
+        let path = dir.join(Self::FILE);
         let Some(IndexFile { weight_map: WeightMap(lines) }) = file::read_json(&path, INDEX_LIMIT_BYTES)? else {
             return Ok(None);
         };

@@ -4,6 +4,7 @@ mod convert;
 mod error;
 mod header;
 mod index;
+mod overlay;
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -17,6 +18,7 @@ use crate::digest::Digest;
 use crate::model::checkpoint::file::{self, CONFIG_LIMIT_BYTES};
 pub use error::{TensorFault, WeightsError};
 use index::ShardIndex;
+pub use overlay::{Change, LowRank, Overlay};
 
 const SINGLE_FILE: &str = "model.safetensors";
 
@@ -29,6 +31,7 @@ pub struct Weights {
     files: Vec<MappedFile>,
     tensors: BTreeMap<String, StoredTensor>,
     config_json: Option<Vec<u8>>,
+    overlay: Option<Overlay>,
 }
 
 #[derive(Debug)]
@@ -64,7 +67,7 @@ impl Weights {
     /// Where there is no such file, or one that is cut off, damaged, forged or leads out of the folder.
     pub fn open(dir: &Path) -> Result<Self, WeightsError> {
         let config_json = file::read_bytes(&dir.join("config.json"), CONFIG_LIMIT_BYTES)?;
-        let mut weights = Self { dir: dir.to_owned(), files: Vec::new(), tensors: BTreeMap::new(), config_json };
+        let mut weights = Self { config_json, ..Self::empty(dir) };
         if weights.add_file(SINGLE_FILE)? {
             return Ok(weights);
         }
@@ -82,6 +85,30 @@ impl Weights {
         }
         weights.check_against(index)?;
         Ok(weights)
+    }
+
+    /// Opens one safetensors file of a folder by itself; `None` where there is no such file.
+    ///
+    /// # Errors
+    /// Where the file is cut off, damaged or forged.
+    pub fn open_file(dir: &Path, name: &str) -> Result<Option<Self>, WeightsError> {
+        let mut weights = Self::empty(dir);
+        Ok(weights.add_file(name)?.then_some(weights))
+    }
+
+    fn empty(dir: &Path) -> Self {
+        let (files, tensors) = (Vec::new(), BTreeMap::new());
+        Self { dir: dir.to_owned(), files, tensors, config_json: None, overlay: None }
+    }
+
+    /// Whether a folder holds a whole set of weights, to judge by the names of its files.
+    pub fn are_in(dir: &Path) -> bool {
+        dir.join(SINGLE_FILE).exists() || dir.join(ShardIndex::FILE).exists()
+    }
+
+    /// From here on, tensors are read with these changes.
+    pub fn change(&mut self, overlay: Overlay) {
+        self.overlay = Some(overlay);
     }
 
     /// Maps a file and takes in its tensors; false where the folder has no such file.
@@ -136,14 +163,14 @@ impl Weights {
         self.tensors.get(name).map(|stored| stored.dtype)
     }
 
-    /// A tensor as it is stored.
+    /// A tensor as it is stored, without the changes of an overlay.
     pub fn raw(&self, name: &str) -> Option<RawTensor<'_>> {
         let stored = self.tensors.get(name)?;
         let bytes = self.files.get(stored.file)?.map.get(stored.bytes.clone())?;
         Some(RawTensor { dtype: stored.dtype, shape: &stored.shape, bytes })
     }
 
-    /// A tensor as `f32`, row-major; F16 and BF16 are widened exactly.
+    /// A tensor as `f32`, row-major, with the changes of the overlay; F16 and BF16 are widened exactly.
     ///
     /// # Errors
     /// Where the tensor is missing, has another shape, or is not stored as F32, F16 or BF16.
@@ -162,11 +189,17 @@ impl Weights {
                 found: raw.shape.to_owned(),
             });
         }
-        convert::to_f32(raw.dtype, raw.bytes).ok_or_else(|| WeightsError::Dtype {
-            file: self.file_of(name),
-            tensor: name.to_owned(),
-            dtype: raw.dtype,
-        })
+        let stored = || {
+            convert::to_f32(raw.dtype, raw.bytes).ok_or_else(|| WeightsError::Dtype {
+                file: self.file_of(name),
+                tensor: name.to_owned(),
+                dtype: raw.dtype,
+            })
+        };
+        match self.overlay.as_ref().and_then(|overlay| overlay.changes.get(name)) {
+            Some(change) => change.apply(stored),
+            None => stored(),
+        }
     }
 
     fn file_of(&self, name: &str) -> PathBuf {
@@ -175,13 +208,14 @@ impl Weights {
     }
 
     /// Content hash of the checkpoint's numbers: SHA-256 over one line `name digest` for each tensor file in order of
-    /// name, then for `config.json` (`-` where there is none). Hashes every byte: a second or so for each gigabyte.
+    /// name, then for `config.json` (`-` where there is none), then for an overlay if there is one. Hashes every byte: a second or so for each gigabyte.
     pub fn digest(&self) -> Digest {
         let mut lines: Vec<String> =
             self.files.par_iter().map(|file| format!("{} {}\n", file.name, Digest::of_bytes(&file.map))).collect();
         lines.sort_unstable();
         let config = self.config_json.as_deref().map(Digest::of_bytes);
         lines.push(format!("config.json {}\n", config.as_ref().map_or("-", Digest::as_str)));
+        lines.extend(self.overlay.as_ref().map(|overlay| format!("overlay {}\n", overlay.digest)));
         Digest::of_bytes(lines.concat().as_bytes())
     }
 }
@@ -204,7 +238,7 @@ fn remedy(dir: &Path) -> &'static str {
         "pytorch_model.bin can run code when it is loaded and is not read; convert it to safetensors \
          (transformers: save_pretrained(..., safe_serialization=True))"
     } else if has("adapter_model.safetensors") || has("adapter_config.json") {
-        "this is an adapter; merge it into its base model first (peft: merge_and_unload) and save that"
+        "this is an adapter; open it over its base, or merge it into its base model (wit-eval merge) and use that"
     } else if has("tf_model.h5") || has("flax_model.msgpack") {
         "convert the TensorFlow or Flax weights to safetensors"
     } else {

@@ -7,6 +7,7 @@ mod heat;
 mod origin;
 mod plots;
 mod tables;
+mod weightings;
 
 use serde::Serialize;
 
@@ -17,6 +18,7 @@ use crate::sensitivity::Measure;
 
 use super::glossary;
 use super::plot::LANES;
+use super::weighting_lines::is_folded;
 
 /// The page.
 #[derive(Serialize)]
@@ -25,11 +27,13 @@ pub(super) struct Page<'a> {
     title: String,
     subtitle: String,
     level: String,
+    remarks: &'a [String],
     results: Vec<&'a str>,
     warnings: Vec<&'a str>,
     headline: Vec<tables::HeadlineBlock>,
     has_groups: bool,
-    weightings: Vec<tables::WeightingBlock>,
+    weightings: Option<weightings::Weightings>,
+    folded: bool,
     legend: Vec<plots::Legend>,
     hidden_lanes: usize,
     plots: Vec<plots::TaskPlot>,
@@ -53,18 +57,23 @@ impl<'a> Page<'a> {
             all.filter(|finding| finding.severity == severity).map(|finding| finding.text.as_str()).collect()
         };
         let names = analysis.runs.iter().map(|run| run.name.as_str()).collect::<Vec<_>>();
-        let (details, hidden_details) = first(detail::details(analysis), MOST_DETAILS);
-        let (flips, hidden_flips) = first(flip::flips(analysis), MOST_FLIPS);
+        let folded = is_folded(analysis);
+        let (most_details, most_flips) =
+            if folded { (MOST_FOLDED_DETAILS, MOST_FOLDED_FLIPS) } else { (MOST_DETAILS, MOST_FLIPS) };
+        let (details, hidden_details) = first(detail::details(analysis), most_details);
+        let (flips, hidden_flips) = first(flip::flips(analysis), most_flips);
         Self {
             schema: &analysis.schema,
-            title: names.join(" · "),
+            title: title(&names),
             subtitle: subtitle(analysis),
             level: percent(analysis.level),
+            remarks: &analysis.notes,
             results: says(Severity::Result),
             warnings: says(Severity::Warning),
             headline: tables::headline_blocks(analysis),
             has_groups: analysis.checkpoints.iter().any(|checkpoint| !checkpoint.groups.is_empty()),
-            weightings: tables::weighting_blocks(analysis),
+            weightings: weightings::weightings(analysis),
+            folded,
             legend: plots::legend(analysis),
             hidden_lanes: analysis.checkpoints.len().saturating_sub(LANES),
             plots: plots::task_plots(analysis),
@@ -88,11 +97,29 @@ const MOST_DETAILS: usize = 300;
 /// Flipped instances that a page holds.
 const MOST_FLIPS: usize = 100;
 
+/// Tables of all indices where a comparison of many checkpoints is what the page is for.
+const MOST_FOLDED_DETAILS: usize = 100;
+
+/// Flipped instances there.
+const MOST_FOLDED_FLIPS: usize = 20;
+
+/// Runs that the title names.
+const SHOWN_RUNS: usize = 3;
+
 /// The first entries, and how many others there are.
 fn first<T>(mut all: Vec<T>, most: usize) -> (Vec<T>, usize) {
     let hidden = all.len().saturating_sub(most);
     all.truncate(most);
     (all, hidden)
+}
+
+/// The runs' names, as many as a heading holds.
+fn title(names: &[&str]) -> String {
+    let shown = names.iter().take(SHOWN_RUNS).copied().collect::<Vec<_>>().join(" · ");
+    match names.len().saturating_sub(SHOWN_RUNS) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
+    }
 }
 
 fn subtitle(analysis: &Analysis) -> String {

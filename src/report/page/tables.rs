@@ -1,4 +1,4 @@
-//! The headline table, the groups and the table over weightings.
+//! The headline table and the groups.
 
 use serde::Serialize;
 
@@ -7,7 +7,7 @@ use crate::analyze::analysis::GroupAnalysis;
 use crate::analyze::number::{count, figure};
 
 use super::{Number, minus};
-use crate::report::headline::{HeadlineRow, by_weighting, compares_weightings, headline, weighting_text};
+use crate::report::headline::{HeadlineRow, headline, weighting_text};
 use crate::report::plot::{Lane, Scale, spoken};
 
 #[derive(Serialize)]
@@ -42,25 +42,6 @@ struct GroupLine {
     mean: &'static str,
     original: Number,
     perturbed: Number,
-}
-
-#[derive(Serialize)]
-pub(super) struct WeightingBlock {
-    task: String,
-    metric: String,
-    rows: Vec<WeightingRow>,
-}
-
-#[derive(Serialize)]
-struct WeightingRow {
-    prompt: String,
-    response: String,
-    name: &'static str,
-    checkpoint: String,
-    performance: Number,
-    spread: Number,
-    posix: Number,
-    flips: Number,
 }
 
 /// Titles of all tasks, by first appearance.
@@ -137,41 +118,4 @@ fn group_line(group: &GroupAnalysis) -> GroupLine {
         original: Number::of(&group.original),
         perturbed: Number::of(&group.perturbed),
     }
-}
-
-/// One block a task, one row a checkpoint with a known weighting; empty where there are fewer than two.
-pub(super) fn weighting_blocks(analysis: &Analysis) -> Vec<WeightingBlock> {
-    if !compares_weightings(analysis) {
-        return Vec::new();
-    }
-    let mut blocks: Vec<(&str, WeightingBlock)> = Vec::new();
-    let all = headline(analysis);
-    for checkpoint in by_weighting(analysis) {
-        for row in all.iter().filter(|row| row.checkpoint.id == checkpoint.id) {
-            let Some(line) = weighting_row(row) else {
-                continue;
-            };
-            if let Some((_, block)) = blocks.iter_mut().find(|(task, _)| *task == row.task.task) {
-                block.rows.push(line);
-            } else {
-                let (task, metric) = (row.task.title.clone(), row.metric_name());
-                blocks.push((&row.task.task, WeightingBlock { task, metric, rows: vec![line] }));
-            }
-        }
-    }
-    blocks.into_iter().map(|(_, block)| block).collect()
-}
-
-fn weighting_row(row: &HeadlineRow<'_>) -> Option<WeightingRow> {
-    let weighting = row.checkpoint.checkpoint.weighting?;
-    Some(WeightingRow {
-        prompt: weighting.prompt().to_string(),
-        response: weighting.response().to_string(),
-        name: weighting.name().unwrap_or_default(),
-        checkpoint: row.checkpoint.id.clone(),
-        performance: Number::of(&row.metric.original),
-        spread: Number::optional(row.spread()),
-        posix: Number::of(&row.task.posix.index),
-        flips: Number::optional(row.flip_rate()),
-    })
 }

@@ -1,0 +1,200 @@
+//! From data files to what training sees.
+
+use std::collections::BTreeMap;
+use std::io::{IsTerminal as _, Write as _};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail};
+
+use super::super::colored::write_colored;
+use super::super::progress::note;
+use super::flags::{RenderArgs, SourceArgs};
+use crate::data::instruct::{ColumnMap, ReadOptions, Skipped, read_instructions, read_preferences};
+use crate::digest::Digest;
+use crate::instruction::TokenizedExample;
+use crate::model::chat_template::ChatTemplate;
+use crate::model::checkpoint::{Checkpoint, CheckpointOptions, TemplateChoice};
+use crate::train::objective::{PreferencePair, TrainingItem};
+use crate::train::render::{DropReason, PromptFormat, RenderSettings, Renderer, Truncation};
+
+/// Longest example where neither flag nor model says, in tokens.
+const DEFAULT_LENGTH: usize = 4096;
+
+/// What a verb learns from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::cli) enum Kind {
+    /// Examples of how to answer.
+    Instructions,
+    /// Two answers to a prompt.
+    Preferences,
+}
+
+/// The rows of some files.
+#[derive(Debug)]
+pub(in crate::cli) struct Rows {
+    /// One an example or pair.
+    pub items: Vec<TrainingItem>,
+    /// Digest of the files, in their order.
+    pub digest: Digest,
+}
+
+/// Opens the model that training starts from.
+pub(in crate::cli) fn open_base(source: &SourceArgs, render: &RenderArgs) -> anyhow::Result<Checkpoint> {
+    let chat_template = match &render.chat_template {
+        Some(file) => TemplateChoice::File(file.clone()),
+        None => TemplateChoice::Own,
+    };
+    let options =
+        CheckpointOptions { tokenizer_dir: render.tokenizer.clone(), chat_template, ..CheckpointOptions::default() };
+    Checkpoint::open(&source.base, &options).context("--base")
+}
+
+/// The prompt format that the flags mean.
+pub(in crate::cli) fn prompt_format(args: &RenderArgs, checkpoint: &Checkpoint) -> anyhow::Result<PromptFormat> {
+    match &args.prompt_format {
+        Some(name) => name.parse().context("--prompt-format"),
+        None => Ok(PromptFormat::default_for(checkpoint.chat_template.is_some())),
+    }
+}
+
+/// Says how to ask a model that is tuned without turns although it has a template.
+pub(in crate::cli) fn say_format(args: &RenderArgs, checkpoint: &Checkpoint, quiet: bool) -> anyhow::Result<()> {
+    let format = prompt_format(args, checkpoint)?;
+    if matches!(format, PromptFormat::Wit | PromptFormat::Plain) && checkpoint.chat_template.is_some() {
+        let name = format.name();
+        note(quiet, &format!("--prompt-format {name} has no turns: evaluate the result without --apply_chat_template"));
+    }
+    Ok(())
+}
+
+/// The renderer that the flags mean.
+pub(in crate::cli) fn renderer<'a>(args: &RenderArgs, checkpoint: &'a Checkpoint) -> anyhow::Result<Renderer<'a>> {
+    let context = checkpoint.architecture.context_tokens;
+    let max_tokens = args.max_length.unwrap_or(context.min(DEFAULT_LENGTH));
+    if max_tokens > context {
+        bail!("--max-length: {max_tokens} is more than the {context} tokens of the model's context");
+    }
+    let side = |truncation: &Truncation| truncation.name() == args.truncation;
+    let truncation = Truncation::ALL.into_iter().find(side);
+    let truncation = truncation.with_context(|| format!("--truncation: `{}` is neither right nor left", args.truncation))?;
+    let settings = RenderSettings {
+        format: prompt_format(args, checkpoint)?,
+        max_tokens,
+        truncation,
+        end_ids: checkpoint.end_token_ids.clone(),
+        date: None,
+    };
+    Ok(Renderer::new(&checkpoint.tokenizer, checkpoint.chat_template.as_ref(), settings)?)
+}
+
+/// The template that asks a tuned checkpoint the way it was tuned.
+pub(in crate::cli) fn template_of(args: &RenderArgs, checkpoint: &Checkpoint) -> anyhow::Result<Option<String>> {
+    let format = prompt_format(args, checkpoint)?;
+    let begins = checkpoint.tokenizer.encode("", true)?.first().copied() == checkpoint.tokenizer.bos_id();
+    let begins = begins && checkpoint.tokenizer.bos_id().is_some();
+    Ok(format.chat_template(begins).or_else(|| checkpoint.chat_template.as_ref().map(|t: &ChatTemplate| t.source().to_owned())))
+}
+
+/// Reads and renders all files.
+pub(in crate::cli) fn read(
+    kind: Kind,
+    files: &[PathBuf],
+    columns: &[String],
+    renderer: &Renderer<'_>,
+    quiet: bool,
+) -> anyhow::Result<Rows> {
+    let columns: ColumnMap = columns.join(",").parse().context("--columns")?;
+    let options = ReadOptions { columns };
+    let mut items = Vec::new();
+    let mut digests = Vec::new();
+    for file in files {
+        let (part, digest) = match kind {
+            Kind::Instructions => instructions(file, &options, renderer, quiet)?,
+            Kind::Preferences => preferences(file, &options, renderer, quiet)?,
+        };
+        items.extend(part);
+        digests.push(digest);
+    }
+    let digest = match digests.as_slice() {
+        [one] => one.clone(),
+        several => Digest::of_json(&several)?,
+    };
+    Ok(Rows { items, digest })
+}
+
+type Part = (Vec<TrainingItem>, Digest);
+
+fn instructions(
+    path: &Path,
+    options: &ReadOptions,
+    renderer: &Renderer<'_>,
+    quiet: bool,
+) -> anyhow::Result<Part> {
+    let file = read_instructions(path, options)?;
+    let rendered = renderer.render_all(&file.rows).with_context(|| path.display().to_string())?;
+    let counts = Counts { skipped: &file.skipped, cut: rendered.cut, dropped: &rendered.dropped };
+    counts.say(path, file.rows.len(), renderer.settings(), quiet);
+    Ok((rendered.examples.into_iter().map(TrainingItem::Example).collect(), file.digest))
+}
+
+fn preferences(
+    path: &Path,
+    options: &ReadOptions,
+    renderer: &Renderer<'_>,
+    quiet: bool,
+) -> anyhow::Result<Part> {
+    let file = read_preferences(path, options)?;
+    let rendered = renderer.render_pairs(&file.rows).with_context(|| path.display().to_string())?;
+    let counts = Counts { skipped: &file.skipped, cut: rendered.cut, dropped: &rendered.dropped };
+    counts.say(path, file.rows.len(), renderer.settings(), quiet);
+    let pair = |pair: crate::train::render::TokenizedPair| {
+        TrainingItem::Pair(Box::new(PreferencePair { chosen: pair.chosen, rejected: pair.rejected, reference: None }))
+    };
+    Ok((rendered.pairs.into_iter().map(pair).collect(), file.digest))
+}
+
+/// What happened to the rows of a file.
+struct Counts<'a> {
+    skipped: &'a Skipped,
+    cut: usize,
+    dropped: &'a BTreeMap<DropReason, usize>,
+}
+
+impl Counts<'_> {
+    fn say(&self, path: &Path, rows: usize, settings: &RenderSettings, quiet: bool) {
+        let mut line = format!("{}: {rows} rows", path.display());
+        if self.cut > 0 {
+            let side = settings.truncation.name();
+            line.push_str(&format!("; {} cut on the {side} to {} tokens (--max-length)", self.cut, settings.max_tokens));
+        }
+        for (reason, count) in self.dropped {
+            line.push_str(&format!("; {count} dropped: {}", reason.description()));
+        }
+        for (reason, count) in self.skipped {
+            line.push_str(&format!("; {count} left out: {}", reason.description()));
+        }
+        note(quiet, &line);
+    }
+}
+
+/// Prints the first examples with every token marked by its role.
+pub(in crate::cli) fn show(checkpoint: &Checkpoint, items: &[TrainingItem], count: usize) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    let colour = out.is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let mut print = |title: String, example: &TokenizedExample| -> anyhow::Result<()> {
+        writeln!(out, "── {title} ──")?;
+        write_colored(&mut out, &checkpoint.tokenizer, example, colour)?;
+        writeln!(out)?;
+        Ok(())
+    };
+    for (index, item) in items.iter().take(count).enumerate() {
+        match item {
+            TrainingItem::Example(example) => print(format!("example {}", index + 1), example)?,
+            TrainingItem::Pair(pair) => {
+                print(format!("pair {}, chosen", index + 1), &pair.chosen)?;
+                print(format!("pair {}, rejected", index + 1), &pair.rejected)?;
+            }
+        }
+    }
+    Ok(())
+}
