@@ -254,11 +254,21 @@ pub struct TaskProfile {
     pub protect: Vec<String>,
     /// The field that says which documents belong together; without it every document is its own cluster.
     pub cluster: Option<String>,
+    /// What readers must know before they conclude anything from the scores; stands at the top of reports.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
 }
 
 impl Default for TaskProfile {
     fn default() -> Self {
-        Self { domain: String::new(), purpose: String::new(), perturbable: true, protect: Vec::new(), cluster: None }
+        Self {
+            domain: String::new(),
+            purpose: String::new(),
+            perturbable: true,
+            protect: Vec::new(),
+            cluster: None,
+            note: None,
+        }
     }
 }
 

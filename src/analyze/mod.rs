@@ -85,13 +85,24 @@ pub fn analyze(runs: &[RunInputs<'_>], options: &AnalyzeOptions) -> Result<Analy
         schema: SCHEMA.to_owned(),
         level: options.level,
         posix_mode: options.posix_mode,
-        notes: Vec::new(),
+        notes: notes(runs),
         findings: findings::findings(&provenance, &checkpoints, weightings.as_ref(), options.level),
         runs: provenance,
         perturbations: options.notes.clone(),
         weightings,
         checkpoints,
     })
+}
+
+/// What the tasks ask readers to know, each once.
+fn notes(runs: &[RunInputs<'_>]) -> Vec<String> {
+    let mut notes: Vec<String> = Vec::new();
+    for note in runs.iter().flat_map(|run| &run.manifest.tasks).filter_map(|task| task.profile.note.as_ref()) {
+        if !notes.contains(note) {
+            notes.push(note.clone());
+        }
+    }
+    notes
 }
 
 /// A run's checkpoints, each with what it got on every instance.

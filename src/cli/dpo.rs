@@ -132,14 +132,16 @@ pub(super) fn run(args: &DpoArgs) -> anyhow::Result<Exit> {
 }
 
 fn open_reference(dir: &std::path::Path, args: &DpoArgs, policy: &Checkpoint) -> anyhow::Result<Checkpoint> {
-    let options =
-        CheckpointOptions { tokenizer_dir: args.render.tokenizer.clone(), ..CheckpointOptions::default() };
+    let options = CheckpointOptions { tokenizer_dir: args.render.tokenizer.clone(), ..CheckpointOptions::default() };
     let reference = Checkpoint::open(dir, &options).context("--reference")?;
     if reference.architecture != policy.architecture {
         bail!("--reference: {} has another architecture than the base", dir.display());
     }
     if reference.tokenizer.digest() != policy.tokenizer.digest() {
-        bail!("--reference: {} has another tokenizer than the base, so that its log-probabilities do not compare", dir.display());
+        bail!(
+            "--reference: {} has another tokenizer than the base, so that its log-probabilities do not compare",
+            dir.display()
+        );
     }
     Ok(reference)
 }

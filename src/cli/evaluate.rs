@@ -380,6 +380,7 @@ fn manifest(
             base: provenance.base.clone(),
             stage: provenance.stage.map(|stage| stage.as_str().to_owned()),
             training_seed: provenance.seed,
+            data_digest: provenance.data_digest.clone(),
         });
     }
     Ok(Manifest {

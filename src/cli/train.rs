@@ -7,7 +7,7 @@ use super::Exit;
 use super::progress::note;
 use super::tuning::flags::{Defaults, NetworkArgs, OptimizerArgs, PaceArgs, RenderArgs, SourceArgs};
 use super::tuning::job::{Job, set_threads, split, validation_files, wit_json};
-use super::tuning::rows::{Kind, open_base, say_format, prompt_format, read, renderer, show, template_of};
+use super::tuning::rows::{Kind, open_base, prompt_format, read, renderer, say_format, show, template_of};
 use crate::digest::Digest;
 use crate::model::checkpoint::{Checkpoint, Stage, WitJson};
 use crate::train::objective::{Objective, TrainingItem};
@@ -66,8 +66,7 @@ pub(super) fn run(args: &TrainArgs) -> anyhow::Result<Exit> {
     if !files.is_empty() {
         validation = read(Kind::Instructions, &files, &args.source.columns, &renderer, quiet)?.items;
     }
-    let settings =
-        args.optimizer.settings(Objective::Wit(weighting), DEFAULTS, &args.network, items.len())?;
+    let settings = args.optimizer.settings(Objective::Wit(weighting), DEFAULTS, &args.network, items.len())?;
     say_format(&args.render, &checkpoint, quiet)?;
     if let Some(name) = weighting.name() {
         note(quiet, &format!("weighting {weighting}: {name}"));

@@ -100,12 +100,12 @@ impl Kind {
     pub(super) fn exercise(self, draw: &mut Draw) -> Exercise {
         match self {
             Self::Repeat => on_words(draw, 2, 4, |words| words.join(" ")),
-            Self::Reverse => on_words(draw, 2, 4, |words| reversed(words)),
+            Self::Reverse => on_words(draw, 2, 4, reversed),
             Self::Count => on_words(draw, 1, 7, |words| words.len().to_string()),
             Self::First => on_words(draw, 3, 5, |words| words.first().copied().unwrap_or_default().to_owned()),
             Self::Last => on_words(draw, 3, 5, |words| words.last().copied().unwrap_or_default().to_owned()),
             Self::List => list(draw),
-            Self::Upper => on_quotable(draw, 1, 2, |words| words.to_uppercase()),
+            Self::Upper => on_quotable(draw, 1, 2, str::to_uppercase),
             Self::Quote => on_quotable(draw, 1, 3, |words| format!("\"{words}\"")),
             Self::Json => json(draw),
             Self::Keyword => keyword(draw),

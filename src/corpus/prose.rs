@@ -94,7 +94,7 @@ fn document(draw: &mut Draw) -> String {
         _ if draw.once_in(2) => vec![counting(draw)],
         _ => vec![spelling(draw), belonging(draw)],
     };
-    let text = sentences.iter().map(|sentence| format!(" {sentence}")).collect::<String>();
+    let text = sentences.iter().flat_map(|sentence| [" ", sentence]).collect::<String>();
     if draw.once_in(CARELESS_ONE_IN) { careless(&text, draw) } else { text }
 }
 
@@ -258,6 +258,7 @@ fn capitalized(word: &str) -> String {
 }
 
 #[cfg(test)]
+#[allow(clippy::indexing_slicing)]
 mod tests {
     use super::*;
 

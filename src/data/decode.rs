@@ -177,6 +177,7 @@ fn profile(wire: WireProfile, description: Option<String>) -> TaskProfile {
         perturbable: wire.perturbable.unwrap_or(true),
         protect: wire.protect.map(OneOrMany::into_vec).unwrap_or_default(),
         cluster: wire.cluster,
+        note: wire.note.map(|note| note.trim().to_owned()).filter(|note| !note.is_empty()),
     }
 }
 

@@ -203,6 +203,7 @@ pub(super) struct WireProfile {
     pub(super) protect: Option<OneOrMany<String>>,
     pub(super) cluster: Option<String>,
     pub(super) turns_before: Option<String>,
+    pub(super) note: Option<String>,
     #[serde(default)]
     pub(super) data: BTreeMap<String, WireDataFile>,
 }

@@ -72,6 +72,9 @@ pub struct CheckpointEntry {
     pub stage: Option<String>,
     /// Training seed, where known.
     pub training_seed: Option<u64>,
+    /// Digest of the training data, where known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data_digest: Option<Digest>,
 }
 
 /// What a run was.

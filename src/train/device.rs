@@ -53,8 +53,7 @@ fn device(text: &str) -> Result<Device, DeviceError> {
         ("cuda", Ok(ordinal)) => ordinal,
         _ => return Err(DeviceError::Unknown { text: text.to_owned() }),
     };
-    Device::new_cuda(ordinal)
-        .map_err(|error| DeviceError::Absent { text: text.to_owned(), fault: error.to_string() })
+    Device::new_cuda(ordinal).map_err(|error| DeviceError::Absent { text: text.to_owned(), fault: error.to_string() })
 }
 
 #[cfg(test)]

@@ -1,6 +1,5 @@
 //! Networks that have learned nothing yet.
 
-
 use std::path::Path;
 
 use super::folder::{FolderError, NamedTensor, StoredDtype, write_tensors};
@@ -8,11 +7,11 @@ use super::parameters::{Parameter, Parameters};
 use crate::model::architecture::Architecture;
 use crate::seed::Seed;
 
-/// Random weights: matrices normal with standard deviation 0.02, divided by `sqrt(2 * layers)` where they write to the
-/// residual stream; gains 1 and biases 0. Equal seeds give equal weights.
+/// Random weights: matrices normal with this standard deviation (0.02 is usual for wide networks), divided by
+/// `sqrt(2 * layers)` where they write to the residual stream; gains 1 and biases 0. Equal seeds give equal weights.
 ///
 /// Source: Radford et al., "Language Models are Unsupervised Multitask Learners", section 2.3.
-pub fn initial_parameters(architecture: &Architecture, seed: Seed) -> Parameters {
+pub fn initial_parameters(architecture: &Architecture, deviation: f32, seed: Seed) -> Parameters {
     let layers = architecture.layers.len().max(1);
     let residual: Vec<_> = architecture
         .layers
@@ -28,7 +27,7 @@ pub fn initial_parameters(architecture: &Architecture, seed: Seed) -> Parameters
             (1, false) => vec![1.0; count],
             _ => {
                 let writes = residual.contains(&&view.names);
-                let deviation = if writes { 0.02 / (2.0 * layers as f32).sqrt() } else { 0.02 };
+                let deviation = if writes { deviation / (2.0 * layers as f32).sqrt() } else { deviation };
                 let mut stream = seed.stream(&["initial", name]);
                 (0..count).map(|_| normal(&mut stream) * deviation).collect()
             }
@@ -62,8 +61,8 @@ mod tests {
         let config = r#"{"model_type": "llama", "hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 2,
             "num_attention_heads": 4, "vocab_size": 300, "max_position_embeddings": 32}"#;
         let architecture = Architecture::from_config_json(config).unwrap();
-        let parameters = initial_parameters(&architecture, Seed(1));
-        assert_eq!(parameters, initial_parameters(&architecture, Seed(1)));
+        let parameters = initial_parameters(&architecture, 0.02, Seed(1));
+        assert_eq!(parameters, initial_parameters(&architecture, 0.02, Seed(1)));
         let deviation = |name: &str| {
             let values = &parameters[name].values;
             (values.iter().map(|v| v * v).sum::<f32>() / values.len() as f32).sqrt()

@@ -68,10 +68,8 @@ pub fn fresh_adapter(
         let bound = 1.0 / (module.inputs as f32).sqrt();
         let a = (0..settings.rank * module.inputs).map(|_| stream.random_range(-bound..bound)).collect();
         let a = Parameter { shape: vec![settings.rank, module.inputs], values: a };
-        let b = Parameter {
-            shape: vec![module.outputs, settings.rank],
-            values: vec![0.0; module.outputs * settings.rank],
-        };
+        let b =
+            Parameter { shape: vec![module.outputs, settings.rank], values: vec![0.0; module.outputs * settings.rank] };
         tensors.insert(format!("base_model.model.{name}.lora_A.weight"), a);
         tensors.insert(format!("base_model.model.{name}.lora_B.weight"), b);
     }

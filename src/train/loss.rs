@@ -119,7 +119,8 @@ mod tests {
     fn batch() -> (MicroBatch, Vec<f32>) {
         use TokenRole::{Prompt, Response, Special};
         let mut batch = MicroBatch::default();
-        let first = TokenizedExample { ids: vec![1, 2, 3, 4, 5], roles: vec![Special, Prompt, Prompt, Response, Response] };
+        let first =
+            TokenizedExample { ids: vec![1, 2, 3, 4, 5], roles: vec![Special, Prompt, Prompt, Response, Response] };
         let second = TokenizedExample { ids: vec![1, 2, 3], roles: vec![Special, Prompt, Response] };
         batch.push(&first, |_| true);
         batch.push(&second, |_| true);

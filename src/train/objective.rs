@@ -160,6 +160,8 @@ impl Objective {
 
 /// The sum of log-probabilities of each sequence's targets, in nats.
 pub fn answer_nats(batch: &MicroBatch, log_probs: &[f32]) -> Vec<f64> {
-    let sum = |range: std::ops::Range<usize>| log_probs.get(range).unwrap_or_default().iter().map(|nats: &f32| f64::from(*nats)).sum();
+    let sum = |range: std::ops::Range<usize>| {
+        log_probs.get(range).unwrap_or_default().iter().map(|nats: &f32| f64::from(*nats)).sum()
+    };
     batch.target_ranges().map(sum).collect()
 }

@@ -10,8 +10,8 @@ use super::folder::FolderError;
 use super::journal::{Journal, JournalError};
 use super::loss::RoleNats;
 use super::objective::{Objective, RewardSums, StepSums, TrainingItem};
-use super::parameters::{ModelParameters, Parameters};
 use super::optimizer::Moments;
+use super::parameters::{ModelParameters, Parameters};
 use super::snapshot::{self, SnapshotError, SnapshotView};
 use super::trainer::{StepReport, Trainer, TrainerError};
 

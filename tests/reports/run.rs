@@ -107,6 +107,7 @@ pub fn checkpoint(label: &str, weighting: Option<Weighting>) -> CheckpointEntry 
         base: Some("tinystories-3m".to_owned()),
         stage: Some("sft".to_owned()),
         training_seed: Some(7),
+        data_digest: None,
     }
 }
 

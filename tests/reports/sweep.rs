@@ -31,6 +31,7 @@ pub fn tuned(weights: Option<(f64, f64)>, seed: u64) -> CheckpointEntry {
         base: weights.map(|_| "runs/tiny-base".to_owned()),
         stage: Some(if weights.is_some() { "sft" } else { "base" }.to_owned()),
         training_seed: weights.map(|_| seed),
+        data_digest: None,
         ..checkpoint(&label, weighting)
     }
 }

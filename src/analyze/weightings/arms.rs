@@ -27,6 +27,7 @@ struct Key {
     kind: ArmKind,
     stage: Option<String>,
     base: Option<String>,
+    data: Option<String>,
     weights: (u64, u64),
     alone: Option<usize>,
 }
@@ -73,6 +74,7 @@ fn key(checkpoint: &CheckpointAnalysis, place: usize, all: &[CheckpointAnalysis]
         kind,
         stage: entry.stage.clone().filter(|_| tuned),
         base: base.map(|base| last_component(&base).to_owned()),
+        data: entry.data_digest.as_ref().filter(|_| tuned).map(|digest| digest.as_str().to_owned()),
         weights,
         alone: (!tuned).then_some(place),
     }

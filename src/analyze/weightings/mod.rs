@@ -235,9 +235,11 @@ impl Comparison<'_> {
 
     /// The arms of each series that are not shown to be worse than another.
     ///
-    /// Arm `i` is left out where some `j` beats it with `(k - 1) p_ij < 1 - level`, `p_ij` the one-sided p-value of their
-    /// paired difference: Gupta's subset selection (Technometrics 7, 1965) with Bonferroni's constant, so that the truly
-    /// best arm stays with at least the probability `level`, although the data chose the best point.
+    /// Arm `i` is left out where some `j` beats it with `(k - 1) p_ij < 1 - level`, `p_ij` the p-value of their paired
+    /// difference: Gupta's subset selection (Technometrics 7, 1965) with Bonferroni's constant, so that the truly best arm
+    /// stays with at least the probability `level`, although the data chose the best point. A one-sided p-value would do;
+    /// the two-sided one keeps the set in step with the contrasts: of two arms, both may be the best unless they are told
+    /// apart.
     fn best(&self, headline: Headline, drawn: &Sampled<'_>, seeds: &[Option<ReplicateVariance>]) -> Vec<BestSet> {
         if !BEST_OF.contains(&headline) {
             return Vec::new();
@@ -258,7 +260,7 @@ impl Comparison<'_> {
                 scored.iter().filter(|(other, _)| other.arm.id != entry.arm.id).any(|(other, _)| {
                     let found = difference(drawn, entry, other, seeds);
                     let p = found.filter(|found| found.estimate.point * sign < 0.0).and_then(|found| found.p_value);
-                    p.is_some_and(|p| p / 2.0 * others < 1.0 - self.level)
+                    p.is_some_and(|p| p * others < 1.0 - self.level)
                 })
             };
             Some(BestSet {

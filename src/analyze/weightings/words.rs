@@ -124,7 +124,11 @@ fn best(analysis: &WeightingsAnalysis, benchmark: &BenchmarkWeightings, headline
             })
             .unwrap_or_default();
         Some(if others.is_empty() {
-            format!("{head} All {} other weightings are shown to be {}.{conventional}", set.arms - 1, worse(headline))
+            let all = match set.arms - 1 {
+                1 => "The other weighting is".to_owned(),
+                others => format!("All {others} other weightings are"),
+            };
+            format!("{head} {all} shown to be {}.{conventional}", worse(headline))
         } else {
             let set_size = others.len() + 1;
             let least = if headline.is_sensitivity() { "least sensitive" } else { "best" };

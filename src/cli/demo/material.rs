@@ -18,7 +18,8 @@ const BASE_FILES: [&str; 5] =
 /// Writes the embedded base model as a Hugging Face folder.
 pub(super) fn write_base(folder: &Path) -> anyhow::Result<()> {
     for name in BASE_FILES {
-        let bytes = shipped_file(&format!("demo/base/{name}")).with_context(|| format!("demo/base/{name} is not embedded"))?;
+        let bytes =
+            shipped_file(&format!("demo/base/{name}")).with_context(|| format!("demo/base/{name} is not embedded"))?;
         write_where_new(&folder.join(name), bytes)?;
     }
     Ok(())

@@ -101,7 +101,10 @@ pub(super) fn run(args: &DemoArgs) -> anyhow::Result<Exit> {
     progress::note(args.quiet, &format!("[{0}/{0}] evaluating the base and what was tuned", args.weighting.len() + 1));
     let exit = evaluate(args, &checkpoints)?;
     let seconds = started.elapsed().as_secs_f64();
-    progress::note(args.quiet, &format!("the demo took {seconds:.0} s; your own: wit-eval train --help, wit-eval sweep --help"));
+    progress::note(
+        args.quiet,
+        &format!("the demo took {seconds:.0} s; your own: wit-eval train --help, wit-eval sweep --help"),
+    );
     Ok(exit)
 }
 

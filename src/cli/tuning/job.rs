@@ -17,13 +17,13 @@ use crate::seed::Seed;
 use crate::store::{RunFolder, write_atomically};
 use crate::train::folder::{FolderSource, StoredDtype, read_parameters, write_adapter, write_checkpoint};
 use crate::train::gradient::Network;
+use crate::train::journal::JOURNAL;
 use crate::train::lora::fresh_adapter;
 use crate::train::objective::TrainingItem;
 use crate::train::parameters::{Adapter, ModelParameters};
-use crate::train::journal::JOURNAL;
 use crate::train::session::{BEST, EVENTS, Session, SessionEvent};
-use crate::train::snapshot::SNAPSHOTS;
 use crate::train::settings::{Settings, WeightType};
+use crate::train::snapshot::SNAPSHOTS;
 use crate::train::trainer::Trainer;
 
 /// What a finished or running folder says about how it was made.
@@ -50,8 +50,7 @@ pub(in crate::cli) struct Job<'a> {
 }
 
 /// Work on items before the first step.
-pub(in crate::cli) type Prepare<'a> =
-    &'a dyn Fn(&Network, &ModelParameters, &mut [TrainingItem]) -> anyhow::Result<()>;
+pub(in crate::cli) type Prepare<'a> = &'a dyn Fn(&Network, &ModelParameters, &mut [TrainingItem]) -> anyhow::Result<()>;
 
 /// Holds a share of the items out.
 pub(in crate::cli) fn split(
@@ -190,9 +189,8 @@ impl Job<'_> {
         let network = Network::new(&self.checkpoint.architecture, self.network.options()?)?;
         let base = read_parameters(self.checkpoint)?;
         let lora = self.network.lora()?;
-        let adapter = lora.map(|lora| {
-            fresh_adapter(&self.checkpoint.architecture, &base, lora, Seed(self.settings.seed))
-        });
+        let adapter =
+            lora.map(|lora| fresh_adapter(&self.checkpoint.architecture, &base, lora, Seed(self.settings.seed)));
         let model = ModelParameters { base, adapter: adapter.transpose()? };
         if let Some(prepare) = self.prepare {
             prepare(&network, &model, &mut self.items)?;

@@ -76,7 +76,8 @@ pub(in crate::cli) fn renderer<'a>(args: &RenderArgs, checkpoint: &'a Checkpoint
     }
     let side = |truncation: &Truncation| truncation.name() == args.truncation;
     let truncation = Truncation::ALL.into_iter().find(side);
-    let truncation = truncation.with_context(|| format!("--truncation: `{}` is neither right nor left", args.truncation))?;
+    let truncation =
+        truncation.with_context(|| format!("--truncation: `{}` is neither right nor left", args.truncation))?;
     let settings = RenderSettings {
         format: prompt_format(args, checkpoint)?,
         max_tokens,
@@ -92,7 +93,9 @@ pub(in crate::cli) fn template_of(args: &RenderArgs, checkpoint: &Checkpoint) ->
     let format = prompt_format(args, checkpoint)?;
     let begins = checkpoint.tokenizer.encode("", true)?.first().copied() == checkpoint.tokenizer.bos_id();
     let begins = begins && checkpoint.tokenizer.bos_id().is_some();
-    Ok(format.chat_template(begins).or_else(|| checkpoint.chat_template.as_ref().map(|t: &ChatTemplate| t.source().to_owned())))
+    Ok(format
+        .chat_template(begins)
+        .or_else(|| checkpoint.chat_template.as_ref().map(|t: &ChatTemplate| t.source().to_owned())))
 }
 
 /// Reads and renders all files.
@@ -124,12 +127,7 @@ pub(in crate::cli) fn read(
 
 type Part = (Vec<TrainingItem>, Digest);
 
-fn instructions(
-    path: &Path,
-    options: &ReadOptions,
-    renderer: &Renderer<'_>,
-    quiet: bool,
-) -> anyhow::Result<Part> {
+fn instructions(path: &Path, options: &ReadOptions, renderer: &Renderer<'_>, quiet: bool) -> anyhow::Result<Part> {
     let file = read_instructions(path, options)?;
     let rendered = renderer.render_all(&file.rows).with_context(|| path.display().to_string())?;
     let counts = Counts { skipped: &file.skipped, cut: rendered.cut, dropped: &rendered.dropped };
@@ -137,12 +135,7 @@ fn instructions(
     Ok((rendered.examples.into_iter().map(TrainingItem::Example).collect(), file.digest))
 }
 
-fn preferences(
-    path: &Path,
-    options: &ReadOptions,
-    renderer: &Renderer<'_>,
-    quiet: bool,
-) -> anyhow::Result<Part> {
+fn preferences(path: &Path, options: &ReadOptions, renderer: &Renderer<'_>, quiet: bool) -> anyhow::Result<Part> {
     let file = read_preferences(path, options)?;
     let rendered = renderer.render_pairs(&file.rows).with_context(|| path.display().to_string())?;
     let counts = Counts { skipped: &file.skipped, cut: rendered.cut, dropped: &rendered.dropped };
@@ -165,7 +158,10 @@ impl Counts<'_> {
         let mut line = format!("{}: {rows} rows", path.display());
         if self.cut > 0 {
             let side = settings.truncation.name();
-            line.push_str(&format!("; {} cut on the {side} to {} tokens (--max-length)", self.cut, settings.max_tokens));
+            line.push_str(&format!(
+                "; {} cut on the {side} to {} tokens (--max-length)",
+                self.cut, settings.max_tokens
+            ));
         }
         for (reason, count) in self.dropped {
             line.push_str(&format!("; {count} dropped: {}", reason.description()));

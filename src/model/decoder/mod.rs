@@ -142,7 +142,7 @@ impl Decoder {
         }
         let head = &self.head;
         let mut x = self.ops.embed(&self.embeddings, self.architecture.embedding.scale, batch, head)?;
-        let plan = self.ops.plan(&self.architecture, batch, forest, x.dtype())?;
+        let plan = self.ops.plan(&self.architecture, batch, forest, (x.dtype(), x.device()))?;
         for (index, (layer, shape)) in self.layers.iter().zip(&self.architecture.layers).enumerate() {
             let qkv = self.ops.linear(&layer.qkv, &self.ops.norm(layer.attention_norm.as_ref(), &x)?)?;
             let qkv = self.ops.positioned(qkv, &shape.attention, layer.query_key_norm.as_ref(), &plan)?;

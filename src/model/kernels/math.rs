@@ -3,7 +3,7 @@
 /// `e^x`, relative error below 2e-7; 0 below -87.3, saturating above 88.3; NaN stays NaN.
 #[inline(always)]
 #[allow(clippy::inline_always, clippy::excessive_precision, clippy::many_single_char_names)]
-pub(super) fn exp(x: f32) -> f32 {
+pub(crate) fn exp(x: f32) -> f32 {
     const LOW: f32 = -87.3;
     const HIGH: f32 = 88.3;
     /// Adding and subtracting it rounds to an integer, which its low bits then hold.
@@ -30,14 +30,14 @@ pub(super) fn exp(x: f32) -> f32 {
 /// `1 / (1 + e^-x)`.
 #[inline(always)]
 #[allow(clippy::inline_always)]
-pub(super) fn sigmoid(x: f32) -> f32 {
+pub(crate) fn sigmoid(x: f32) -> f32 {
     1.0 / (1.0 + exp(-x))
 }
 
 /// The hyperbolic tangent, absolute error below 2e-7, relative error the same near 0.
 #[inline(always)]
 #[allow(clippy::inline_always, clippy::excessive_precision)]
-pub(super) fn tanh(x: f32) -> f32 {
+pub(crate) fn tanh(x: f32) -> f32 {
     let z = x * x;
     let p = -5.704_988_727_45e-3_f32;
     let p = p.mul_add(z, 2.063_908_879_54e-2);
@@ -54,7 +54,7 @@ pub(super) fn tanh(x: f32) -> f32 {
 /// The error function, absolute error below 5e-7.
 #[inline(always)]
 #[allow(clippy::inline_always, clippy::excessive_precision)]
-pub(super) fn erf(x: f32) -> f32 {
+pub(crate) fn erf(x: f32) -> f32 {
     let bounded = if x < -4.0 { -4.0 } else { x };
     let bounded = if bounded > 4.0 { 4.0 } else { bounded };
     let z = bounded * bounded;
@@ -76,7 +76,7 @@ pub(super) fn erf(x: f32) -> f32 {
 /// Sum of sixteen lanes, folded in halves.
 #[inline(always)]
 #[allow(clippy::inline_always)]
-pub(super) fn fold_sum(lanes: &[f32; super::LANES]) -> f32 {
+pub(crate) fn fold_sum(lanes: &[f32; super::LANES]) -> f32 {
     let mut folded = *lanes;
     for half in [8, 4, 2, 1] {
         for lane in 0..half {

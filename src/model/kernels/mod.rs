@@ -15,7 +15,7 @@ mod attention;
 mod isa;
 mod linear;
 mod logits;
-mod math;
+pub(crate) mod math;
 mod norm;
 mod output;
 mod pack;

@@ -6,6 +6,9 @@ use super::math::{erf, exp, sigmoid, tanh};
 use super::simd::vectorised;
 use crate::model::architecture::Activation;
 
+/// Values that a loop handles at once.
+const LANES: usize = super::LANES;
+
 /// Rows that go through a kernel together.
 const BLOCK_ROWS: usize = 64;
 
@@ -91,21 +94,49 @@ fn backward_with(f: impl Fn(f32) -> (f32, f32), inner: usize, gated: bool, x: &m
     if gated {
         for (x, dy) in x.chunks_exact_mut(2 * inner).zip(dy.chunks_exact_mut(inner)) {
             let (gate, up) = x.split_at_mut(inner);
-            for ((dy, gate), up) in dy.iter_mut().zip(gate).zip(up) {
-                let (value, slope) = f(*gate);
-                let (d, u) = (*dy, *up);
-                *dy = value * u;
-                *gate = d * u * slope;
-                *up = d * value;
+            let (whole_gates, gate_rest) = gate.as_chunks_mut::<LANES>();
+            let (whole_ups, up_rest) = up.as_chunks_mut::<LANES>();
+            let (whole_dys, dy_rest) = dy.as_chunks_mut::<LANES>();
+            for ((gate, up), dy) in whole_gates.iter_mut().zip(whole_ups).zip(whole_dys) {
+                gated_lanes(&f, gate, up, dy);
+            }
+            for ((gate, up), dy) in gate_rest.iter_mut().zip(up_rest).zip(dy_rest) {
+                (*gate, *up, *dy) = gated_value(&f, *gate, *up, *dy);
             }
         }
     } else {
-        for (dy, x) in dy.iter_mut().zip(x) {
+        let (xs, x_rest) = x.as_chunks_mut::<LANES>();
+        let (dys, dy_rest) = dy.as_chunks_mut::<LANES>();
+        let value = |x: &mut f32, dy: &mut f32| {
             let (value, slope) = f(*x);
-            *x = *dy * slope;
-            *dy = value;
+            (*x, *dy) = (*dy * slope, value);
+        };
+        for (x, dy) in xs.iter_mut().zip(dys) {
+            let (mut lanes, mut d) = (*x, *dy);
+            lanes.iter_mut().zip(&mut d).for_each(|(x, dy)| value(x, dy));
+            (*x, *dy) = (lanes, d);
         }
+        x_rest.iter_mut().zip(dy_rest).for_each(|(x, dy)| value(x, dy));
     }
+}
+
+/// Gradients of gate and up, and the output again.
+#[inline(always)]
+#[allow(clippy::inline_always)]
+fn gated_value(f: &impl Fn(f32) -> (f32, f32), gate: f32, up: f32, dy: f32) -> (f32, f32, f32) {
+    let (value, slope) = f(gate);
+    (dy * up * slope, dy * value, value * up)
+}
+
+/// The same for some values at once: read, computed and written apart, which the compiler makes one vector loop of.
+#[inline(always)]
+#[allow(clippy::inline_always)]
+fn gated_lanes(f: &impl Fn(f32) -> (f32, f32), gate: &mut [f32; LANES], up: &mut [f32; LANES], dy: &mut [f32; LANES]) {
+    let (mut gates, mut ups, mut dys) = (*gate, *up, *dy);
+    for ((gate, up), dy) in gates.iter_mut().zip(&mut ups).zip(&mut dys) {
+        (*gate, *up, *dy) = gated_value(f, *gate, *up, *dy);
+    }
+    (*gate, *up, *dy) = (gates, ups, dys);
 }
 
 vectorised! {

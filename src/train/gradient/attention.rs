@@ -112,7 +112,9 @@ pub fn forward(form: Form<'_>, qkv: &[f32], output: &mut [f32], log_sums: &mut [
     let run = |scratch: &mut Vec<f32>, unit: ForwardUnit<'_>| forward_unit(form, qkv, unit, scratch);
     if lanes == 1 {
         let mut scratch = Vec::new();
-        units.into_iter().for_each(|unit| run(&mut scratch, unit));
+        for unit in units {
+            run(&mut scratch, unit);
+        }
     } else {
         units.into_par_iter().for_each_init(Vec::new, run);
     }
@@ -163,7 +165,9 @@ vectorised! {
             scores[seen.end..].fill(0.0);
             let scores = &mut scores[seen];
             if let Some(cap) = soft_cap {
-                scores.iter_mut().for_each(|score| *score = cap * tanh(*score / cap));
+                for score in scores.iter_mut() {
+                    *score = cap * tanh(*score / cap);
+                }
             }
             let mut largest = [f32::NEG_INFINITY; LANES];
             let (chunks, rest) = scores.as_chunks::<LANES>();
@@ -239,7 +243,9 @@ pub fn backward(form: Form<'_>, kept: Kept<'_>, d_output: &[f32], dqkv: &mut [f3
     };
     if lanes == 1 {
         let mut scratch = [Vec::new(), Vec::new()];
-        units.into_iter().for_each(|unit| run(&mut scratch, unit));
+        for unit in units {
+            run(&mut scratch, unit);
+        }
     } else {
         units.into_par_iter().for_each_init(|| [Vec::new(), Vec::new()], run);
     }

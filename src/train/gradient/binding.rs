@@ -50,8 +50,7 @@ impl<'a> Bound<'a> {
         let mut bound = Self { names: Vec::new(), values: Vec::new(), trained: Vec::new(), low_ranks: Vec::new() };
         for Stored { names, shape, .. } in &slots.tensors {
             let found = names.iter().find_map(|name| model.base.get_key_value(name));
-            let (name, parameter) =
-                found.ok_or_else(|| GradientError::MissingTensor { tensor: names.join(" or ") })?;
+            let (name, parameter) = found.ok_or_else(|| GradientError::MissingTensor { tensor: names.join(" or ") })?;
             bound.push(name, parameter, shape, model.adapter.is_none())?;
         }
         if let Some(adapter) = &model.adapter {

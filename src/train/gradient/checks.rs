@@ -13,9 +13,7 @@ pub fn numbers(count: usize, seed: u32, size: f32) -> Vec<f32> {
 
 /// Holds `gradient`, of `sum(weights * f(x))` by `x`, against central differences.
 pub fn agrees(what: &str, x: &[f32], gradient: &[f32], weights: &[f32], f: impl Fn(&[f32]) -> Vec<f32>) {
-    let value = |x: &[f32]| {
-        f(x).iter().zip(weights).map(|(y, w)| f64::from(*y) * f64::from(*w)).sum::<f64>()
-    };
+    let value = |x: &[f32]| f(x).iter().zip(weights).map(|(y, w)| f64::from(*y) * f64::from(*w)).sum::<f64>();
     let step = 4e-3_f32;
     for i in (0..x.len()).step_by(x.len() / 40 + 1) {
         let mut moved = x.to_vec();

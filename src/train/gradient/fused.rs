@@ -8,7 +8,7 @@ use rayon::prelude::*;
 
 use super::binding::Bound;
 use super::buffers::Buffers;
-use super::head::{self, Asked};
+use super::head::{self, Asked, Tiling};
 use super::layer::{self, Pass};
 use super::rotary::Angles;
 use super::structure::Structure;
@@ -157,6 +157,10 @@ impl Shard<'_> {
     fn pass<'a>(&'a self, bound: &'a Bound<'a>, angles: &'a [Angles], lanes: usize) -> Pass<'a> {
         Pass { bound, starts: &self.starts, positions: &self.positions, angles, lanes }
     }
+
+    fn tiling(&self, structure: &Structure, keep: bool) -> Tiling {
+        Tiling::new(structure.vocabulary, self.asked.len(), keep)
+    }
 }
 
 impl Workspace {
@@ -195,7 +199,7 @@ fn shards(batch: &MicroBatch, count: usize) -> Vec<Shard<'_>> {
         let mut starts = vec![0];
         let mut positions = Vec::new();
         let mut last = first;
-        while let Some(end) = ends.get(sequence).filter(|end| number == count || (last + **end) / 2 < goal) {
+        while let Some(end) = ends.get(sequence).filter(|end| number == count || usize::midpoint(last, **end) < goal) {
             positions.extend(0..end - last);
             starts.push(end - first);
             last = *end;
@@ -247,7 +251,8 @@ fn forward(
         });
     }
     let keeps = keep.gradients;
-    let (head, log_probs) = head::forward(structure, pass, &x, &shard.asked, keeps, buffers);
+    let tiling = shard.tiling(structure, keeps);
+    let (head, log_probs) = head::forward(structure, pass, &x, &shard.asked, tiling, buffers);
     buffers.give(x);
     if keeps {
         return (Trace { layers, head }, log_probs);
@@ -268,7 +273,8 @@ fn backward(
     buffers: &mut Buffers,
     lowest: Option<usize>,
 ) {
-    let mut d = head::backward(structure, pass, trace.head, &shard.asked, slopes, gradients, buffers);
+    let tiling = shard.tiling(structure, true);
+    let mut d = head::backward(structure, pass, trace.head, &shard.asked, tiling, slopes, gradients, buffers);
     let embedded = pass.bound.trained(structure.tokens);
     for (index, (layer, kept)) in structure.layers.iter().zip(trace.layers).enumerate().rev() {
         let kept = match kept {

@@ -58,12 +58,27 @@ impl Kept {
     /// Returns all buffers.
     pub fn give(self, buffers: &mut Buffers) {
         let all = [self.x, self.statistics, self.normed, self.log_sums, self.logits];
-        all.into_iter().for_each(|buffer| buffers.give(buffer));
+        for buffer in all {
+            buffers.give(buffer);
+        }
     }
 }
 
-fn tile_rows(vocabulary: usize) -> usize {
-    (TILE_VALUES / vocabulary).max(TILE_ROWS)
+/// How the rows of targets are handled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tiling {
+    /// Rows whose logits are computed together.
+    rows: usize,
+    /// Whether logits are kept for the backward pass.
+    keep: bool,
+}
+
+impl Tiling {
+    /// Of a vocabulary and some targets. Logits are kept, where they may be, if they are few.
+    pub fn new(vocabulary: usize, targets: usize, keep: bool) -> Self {
+        let rows = (TILE_VALUES / vocabulary.max(1)).max(TILE_ROWS);
+        Self { rows, keep: keep && targets.saturating_mul(vocabulary) <= KEPT_VALUES }
+    }
 }
 
 /// The log-probabilities of targets, whose rows ascend.
@@ -72,7 +87,7 @@ pub fn forward(
     pass: Pass<'_>,
     hidden: &[f32],
     asked: &[Asked],
-    keep: bool,
+    tiling: Tiling,
     buffers: &mut Buffers,
 ) -> (Kept, Vec<f32>) {
     let (width, vocabulary) = (structure.hidden, structure.vocabulary);
@@ -93,13 +108,11 @@ pub fn forward(
     kept.normed = buffers.take(count * width);
     norm::forward(form, &kept.x, &mut kept.normed, &mut kept.statistics, pass.lanes);
     kept.log_sums = buffers.take(count);
-    let keep_logits = keep && count * vocabulary <= KEPT_VALUES;
-    let tile_rows = tile_rows(vocabulary);
-    let mut logits = buffers.take(vocabulary * if keep_logits { count } else { tile_rows.min(count) });
+    let mut logits = buffers.take(vocabulary * if tiling.keep { count } else { tiling.rows.min(count) });
     let mut log_probs = Vec::with_capacity(asked.len());
-    for first in (0..count).step_by(tile_rows) {
-        let rows = tile_rows.min(count - first);
-        let start = if keep_logits { first * vocabulary } else { 0 };
+    for first in (0..count).step_by(tiling.rows) {
+        let rows = tiling.rows.min(count - first);
+        let start = if tiling.keep { first * vocabulary } else { 0 };
         let tile = &mut logits[start..start + rows * vocabulary];
         let x = &kept.normed[first * width..(first + rows) * width];
         let log_sums = &mut kept.log_sums[first..first + rows];
@@ -113,7 +126,7 @@ pub fn forward(
             log_probs.push(logit - kept.log_sums[*place]);
         }
     }
-    if keep_logits {
+    if tiling.keep {
         kept.logits = logits;
     } else {
         buffers.give(logits);
@@ -130,19 +143,19 @@ pub fn backward(
     pass: Pass<'_>,
     mut kept: Kept,
     asked: &[Asked],
+    tiling: Tiling,
     slopes: &[f32],
     gradients: &mut [Vec<f32>],
     buffers: &mut Buffers,
 ) -> Vec<f32> {
     let (width, vocabulary, bound, lanes) = (structure.hidden, structure.vocabulary, pass.bound, pass.lanes);
     let count = kept.rows.len();
-    let recompute = kept.logits.is_empty();
-    let tile_rows = tile_rows(vocabulary);
-    let mut spare = buffers.take(if recompute { tile_rows.min(count) * vocabulary } else { 0 });
+    let recompute = !tiling.keep;
+    let mut spare = buffers.take(if recompute { tiling.rows.min(count) * vocabulary } else { 0 });
     let mut d_normed = buffers.take(count * width);
     let mut targets = asked.iter().zip(&kept.places).zip(slopes).peekable();
-    for first in (0..count).step_by(tile_rows) {
-        let rows = tile_rows.min(count - first);
+    for first in (0..count).step_by(tiling.rows) {
+        let rows = tiling.rows.min(count - first);
         let x = &kept.normed[first * width..(first + rows) * width];
         let tile = if recompute {
             let tile = &mut spare[..rows * vocabulary];
@@ -196,7 +209,9 @@ vectorised! {
     fn summarize_rows(logits: &mut [f32], vocabulary: usize, soft_cap: Option<f32>, log_sums: &mut [f32]) {
         for (row, log_sum) in logits.chunks_exact_mut(vocabulary).zip(log_sums) {
             if let Some(cap) = soft_cap {
-                row.iter_mut().for_each(|logit| *logit = cap * tanh(*logit / cap));
+                for logit in row.iter_mut() {
+                    *logit = cap * tanh(*logit / cap);
+                }
             }
             let (chunks, rest) = row.as_chunks::<LANES>();
             let mut largest = [f32::NEG_INFINITY; LANES];
@@ -255,5 +270,58 @@ vectorised! {
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::super::binding::Bound;
+    use super::super::checks::{agrees, numbers};
+    use super::*;
+    use crate::model::architecture::Architecture;
+    use crate::train::parameters::{ModelParameters, Parameter, Parameters};
+
+    const CONFIG: &str = r#"{"model_type": "gemma2", "hidden_size": 12, "intermediate_size": 8, "num_attention_heads": 1,
+        "num_key_value_heads": 1, "head_dim": 12, "num_hidden_layers": 1, "vocab_size": 37, "max_position_embeddings": 64,
+        "final_logit_softcapping": 2.0, "rms_norm_eps": 1e-5, "rope_theta": 10000.0}"#;
+
+    #[test]
+    fn gradients_agree_with_finite_differences_however_logits_are_tiled_and_kept() {
+        let architecture = Architecture::from_config_json(CONFIG).unwrap();
+        let structure = Structure::new(&architecture);
+        let mut model = ModelParameters { base: Parameters::new(), adapter: None };
+        for view in architecture.tensors() {
+            let values = numbers(view.shape.iter().product(), 7, 1.5);
+            model.base.insert(view.names[0].clone(), Parameter { shape: view.shape.clone(), values });
+        }
+        let bound = Bound::new(&structure.slots, &model).unwrap();
+        let positions = (0..9).collect::<Vec<_>>();
+        let pass = Pass { bound: &bound, starts: &[0, 9], positions: &positions, angles: &[], lanes: 1 };
+        // Two targets of one row, rows without any.
+        let places = [(0, 3), (2, 5), (2, 36), (2, 5), (3, 0), (4, 1), (7, 9), (8, 8)];
+        let asked = places.map(|(row, token)| Asked { row, token });
+        let hidden = numbers(9 * 12, 1, 2.0);
+        let slopes = numbers(asked.len(), 2, 2.0);
+        let run = |tiling| {
+            let buffers = &mut Buffers::default();
+            let mut gradients = bound.gradient_lengths().map(|length| vec![0.0; length]).collect::<Vec<_>>();
+            let (kept, _) = forward(&structure, pass, &hidden, &asked, tiling, buffers);
+            let d = backward(&structure, pass, kept, &asked, tiling, &slopes, &mut gradients, buffers);
+            (d, gradients[structure.tokens].clone())
+        };
+        let whole = Tiling { rows: 64, keep: true };
+        let (d, of_head) = run(whole);
+        agrees("head", &hidden, &d, &slopes, |x| {
+            forward(&structure, pass, x, &asked, whole, &mut Buffers::default()).1
+        });
+        for tiling in [Tiling { rows: 2, keep: true }, Tiling { rows: 4, keep: false }, Tiling { rows: 9, keep: false }]
+        {
+            let (again, of_head_again) = run(tiling);
+            for (a, b) in d.iter().zip(&again).chain(of_head.iter().zip(&of_head_again)) {
+                assert!((a - b).abs() < 1e-5, "{tiling:?}: {a}, {b}");
+            }
+        }
+        assert!(d[12..24].iter().all(|value| *value == 0.0), "a row without target");
     }
 }

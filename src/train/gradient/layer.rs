@@ -219,9 +219,26 @@ impl LayerOps {
     ) -> Vec<f32> {
         let mut d_input = self.parallel.then(|| buffers.copy(&d));
         let source = if self.parallel { &kept.input } else { &kept.between };
-        let d_read = self.feed_forward_backward(pass, source, &mut kept.up, &kept.feed_forward_branch, &kept.feed_forward_statistics, &d, gradients, buffers);
+        let d_read = self.feed_forward_backward(
+            pass,
+            source,
+            &mut kept.up,
+            &kept.feed_forward_branch,
+            &kept.feed_forward_statistics,
+            &d,
+            gradients,
+            buffers,
+        );
         let target = d_input.as_mut().unwrap_or(&mut d);
-        through(pass, self.feed_forward_norm.as_ref(), source, &kept.feed_forward_statistics, &d_read, target, gradients);
+        through(
+            pass,
+            self.feed_forward_norm.as_ref(),
+            source,
+            &kept.feed_forward_statistics,
+            &d_read,
+            target,
+            gradients,
+        );
         buffers.give(d_read);
         let d_read = self.attention_backward(pass, &kept, &d, gradients, buffers, further);
         if let Some(d_input) = d_input {

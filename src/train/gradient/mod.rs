@@ -4,7 +4,7 @@
 //! by each of them is, and adds the weights' gradients. It knows no loss.
 //!
 //! There are two paths. The fused one, on the CPU in `f32`, is a list of operations with a hand-written forward and
-//! backward pass each (one file an operation); it allocates nothing per step once warm, computes nothing for frozen
+//! backward pass each (one file an operation); it uses its memory again from step to step, computes nothing for frozen
 //! weights, and gives the same bits whatever the number of threads. The plain one is the decoder on the tensor
 //! library's differentiable primitives, in any float type.
 
@@ -18,8 +18,6 @@ mod embedding;
 mod fused;
 mod head;
 mod layer;
-#[path = "../../model/kernels/math.rs"]
-mod math;
 mod matrix;
 mod norm;
 mod plain;
@@ -34,6 +32,7 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::model::architecture::Architecture;
 use crate::model::decoder::DecoderError;
+use crate::model::kernels::math;
 use crate::train::batch::MicroBatch;
 use crate::train::parameters::{Gradients, ModelParameters};
 
@@ -213,9 +212,7 @@ impl Network {
                 let checkpointing = self.options.checkpointing;
                 fused::gradients(&self.structure, &mut workspace, model, batch, weigh, gradients, checkpointing)
             }
-            PathChoice::Plain(device, dtype) => {
-                self.plain(device, *dtype).gradients(model, batch, weigh, gradients)
-            }
+            PathChoice::Plain(device, dtype) => self.plain(device, *dtype).gradients(model, batch, weigh, gradients),
         }
     }
 
@@ -245,7 +242,9 @@ impl Network {
         let lengths = batch.starts.iter().zip(batch.starts.iter().skip(1)).map(|(start, end)| end - start);
         let tokens = lengths.max().unwrap_or(0);
         match self.structure.positions {
-            Some((_, positions)) if tokens > positions => Err(GradientError::PositionOutsideTable { tokens, positions }),
+            Some((_, positions)) if tokens > positions => {
+                Err(GradientError::PositionOutsideTable { tokens, positions })
+            }
             _ => Ok(()),
         }
     }

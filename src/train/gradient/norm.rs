@@ -70,8 +70,7 @@ pub fn forward(form: Form<'_>, x: &[f32], y: &mut [f32], statistics: &mut [f32],
 /// The forward pass's result again, from its statistics.
 pub fn again(form: Form<'_>, x: &[f32], statistics: &[f32], y: &mut [f32], lanes: usize) {
     let (block, of_statistics) = (BLOCK_ROWS * form.width, BLOCK_ROWS * 2 * form.parts);
-    let run =
-        |((x, y), statistics): ((&[f32], &mut [f32]), &[f32])| apply(form, x, statistics, y);
+    let run = |((x, y), statistics): ((&[f32], &mut [f32]), &[f32])| apply(form, x, statistics, y);
     if lanes == 1 {
         x.chunks(block).zip(y.chunks_mut(block)).zip(statistics.chunks(of_statistics)).for_each(run);
     } else {
@@ -94,7 +93,7 @@ pub fn backward(
 ) {
     let (block, of_statistics) = (BLOCK_ROWS * form.width, BLOCK_ROWS * 2 * form.parts);
     let size = form.weight.len();
-    let run = |(((x, statistics), dy), dx): (((&[f32], &[f32]), &[f32]), &mut [f32])| {
+    let run = |x: &[f32], statistics: &[f32], dy: &[f32], dx: &mut [f32]| {
         let mut sums = vec![0.0; 2 * size];
         let (weight, bias) = sums.split_at_mut(size);
         backward_rows(form, x, statistics, dy, dx, weight, bias);
@@ -111,10 +110,15 @@ pub fn backward(
     };
     if lanes == 1 {
         let blocks = x.chunks(block).zip(statistics.chunks(of_statistics)).zip(dy.chunks(block));
-        blocks.zip(dx.chunks_mut(block)).map(run).for_each(&mut add);
+        for (((x, statistics), dy), dx) in blocks.zip(dx.chunks_mut(block)) {
+            add(run(x, statistics, dy, dx));
+        }
     } else {
         let blocks = x.par_chunks(block).zip(statistics.par_chunks(of_statistics)).zip(dy.par_chunks(block));
-        blocks.zip(dx.par_chunks_mut(block)).map(run).collect::<Vec<_>>().into_iter().for_each(&mut add);
+        let sums = blocks.zip(dx.par_chunks_mut(block)).map(|(((x, statistics), dy), dx)| run(x, statistics, dy, dx));
+        for sums in sums.collect::<Vec<_>>() {
+            add(sums);
+        }
     }
 }
 

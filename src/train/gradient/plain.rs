@@ -15,6 +15,9 @@ use crate::train::parameters::{Gradients, ModelParameters};
 /// The library walks the graph of operations by recursion.
 const STACK_BYTES: usize = 256 << 20;
 
+/// Rows of short sequences that go through the decoder together.
+const PACKED_ROWS: usize = 256;
+
 /// A network on one device.
 #[derive(Debug)]
 pub struct Plain<'a> {
@@ -43,7 +46,7 @@ impl Plain<'_> {
         for tensor in tensors.read.values_mut() {
             *tensor = tensor.detach();
         }
-        self.with_large_stack(|| match self.forward(&tensors, batch)? {
+        with_large_stack(|| match self.forward(&tensors, batch)? {
             Some(log_probs) => values(&log_probs),
             None => Ok(Vec::new()),
         })
@@ -58,7 +61,7 @@ impl Plain<'_> {
         gradients: &mut Gradients,
     ) -> Result<Vec<f32>, GradientError> {
         let tensors = self.tensors(model)?;
-        let forward = self.with_large_stack(|| {
+        let forward = with_large_stack(|| {
             let log_probs = self.forward(&tensors, batch)?;
             let numbers = log_probs.as_ref().map(values).transpose()?.unwrap_or_default();
             Ok((log_probs, numbers))
@@ -68,7 +71,7 @@ impl Plain<'_> {
         if slopes.len() != numbers.len() {
             return Err(GradientError::Slopes { found: slopes.len(), expected: numbers.len() });
         }
-        let found = self.with_large_stack(|| {
+        let found = with_large_stack(|| {
             let Some(log_probs) = log_probs else { return Ok(BTreeMap::new()) };
             let slopes = Tensor::from_vec(slopes, numbers.len(), self.device)?.to_dtype(self.dtype)?;
             let mut store = (log_probs * slopes)?.sum_all()?.backward()?;
@@ -123,26 +126,53 @@ impl Plain<'_> {
             return Ok(None);
         }
         let decoder = Decoder::plain(self.architecture.clone(), &tensors.read)?;
-        let (mut forest, mut packed) = (Forest::default(), Batch::default());
-        for (start, end) in batch.starts.iter().zip(batch.starts.iter().skip(1)) {
-            let run = forest.branch(None);
-            forest.append(run, batch.tokens.get(*start..*end).unwrap_or_default(), &mut packed);
+        let mut log_probs = Vec::new();
+        let mut targets = batch.targets.as_slice();
+        for pair in stretches(&batch.starts).windows(2) {
+            let &[first, last] = pair else { continue };
+            let starts = batch.starts.get(first..=last).unwrap_or_default();
+            let (mut forest, mut packed) = (Forest::default(), Batch::default());
+            for (start, end) in starts.iter().zip(starts.iter().skip(1)) {
+                let run = forest.branch(None);
+                forest.append(run, batch.tokens.get(*start..*end).unwrap_or_default(), &mut packed);
+            }
+            let (base, end) = (starts.first().copied().unwrap_or(0), starts.last().copied().unwrap_or(0));
+            let asked;
+            (asked, targets) = targets.split_at(targets.partition_point(|target| (target.row as usize) < end));
+            if asked.is_empty() {
+                continue;
+            }
+            let hidden = decoder.hidden(&packed, &forest, &mut decoder.cache())?;
+            let base = u32::try_from(base).unwrap_or(u32::MAX);
+            let rows = asked.iter().map(|target| target.row - base).collect::<Vec<_>>();
+            let tokens = asked.iter().map(|target| target.token).collect::<Vec<_>>();
+            log_probs.push(decoder.log_probs(&hidden, &rows, &tokens)?);
         }
-        let hidden = decoder.hidden(&packed, &forest, &mut decoder.cache())?;
-        let rows = batch.targets.iter().map(|target| target.row).collect::<Vec<_>>();
-        let targets = batch.targets.iter().map(|target| target.token).collect::<Vec<_>>();
-        Ok(Some(decoder.log_probs(&hidden, &rows, &targets)?))
+        Ok(Some(Tensor::cat(&log_probs, 0)?))
     }
+}
 
-    fn with_large_stack<T: Send>(
-        &self,
-        work: impl FnOnce() -> Result<T, GradientError> + Send,
-    ) -> Result<T, GradientError> {
-        std::thread::scope(|scope| {
-            let thread = std::thread::Builder::new().stack_size(STACK_BYTES).spawn_scoped(scope, work)?;
-            thread.join().unwrap_or(Err(GradientError::Aborted))
-        })
+fn with_large_stack<T: Send>(work: impl FnOnce() -> Result<T, GradientError> + Send) -> Result<T, GradientError> {
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().stack_size(STACK_BYTES).spawn_scoped(scope, work)?;
+        thread.join().unwrap_or(Err(GradientError::Aborted))
+    })
+}
+
+/// Cuts a batch into stretches of whole sequences, of few rows each: the decoder makes scores of all pairs of rows.
+/// Gives where each begins among `starts`, and where the last one ends.
+fn stretches(starts: &[usize]) -> Vec<usize> {
+    let mut cuts = vec![0];
+    let mut first = 0;
+    for (index, pair) in starts.windows(2).enumerate() {
+        let (Some(start), Some(end)) = (pair.first(), pair.last()) else { continue };
+        if end - first > PACKED_ROWS && *start > first {
+            cuts.push(index);
+            first = *start;
+        }
     }
+    cuts.push(starts.len().saturating_sub(1));
+    cuts
 }
 
 fn values(tensor: &Tensor) -> Result<Vec<f32>, GradientError> {

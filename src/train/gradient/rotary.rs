@@ -77,7 +77,7 @@ vectorised! {
         inverse: bool,
     ) {
         let half = angles.half;
-        let sign = if inverse { -1.0 } else { 1.0 };
+        let direction = if inverse { -1.0 } else { 1.0 };
         for (row, position) in x.chunks_exact_mut(width).zip(positions) {
             let cosines = &angles.cosines[position * half..(position + 1) * half];
             let sines = &angles.sines[position * half..(position + 1) * half];
@@ -86,9 +86,9 @@ vectorised! {
                     let start = heads.first + head * heads.stride;
                     let (a, b) = row[start..start + 2 * half].split_at_mut(half);
                     for (((a, b), cos), sin) in a.iter_mut().zip(b).zip(cosines).zip(sines) {
-                        let (x, y, sin) = (*a, *b, sign * *sin);
-                        *a = x.mul_add(*cos, -(y * sin));
-                        *b = y.mul_add(*cos, x * sin);
+                        let (x, y, turned) = (*a, *b, direction * *sin);
+                        *a = x.mul_add(*cos, -(y * turned));
+                        *b = y.mul_add(*cos, x * turned);
                     }
                 }
             }

@@ -1,5 +1,13 @@
 //! The fused path against the plain one and against references computed elsewhere.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::print_stdout)]
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout
+)]
 
 use std::fs;
 use std::path::PathBuf;
@@ -136,7 +144,8 @@ fn adapted(architecture: &Architecture, model: ModelParameters, targets: &[&str]
 fn both_paths_give_the_same_log_probabilities_and_gradients_for_every_family() {
     for name in families() {
         let Some((architecture, model)) = load(&name) else { return };
-        let batch = batch(&[30, 2, 45]);
+        // Longer than the windows, and more rows than the plain path takes together.
+        let batch = batch(&[30, 2, 45, 130, 64]);
         let (log_probs, gradients) = run(FUSED, &architecture, &model, &batch);
         let (expected, reference) = run(PLAIN, &architecture, &model, &batch);
         assert!(distance(&log_probs, &expected, 0.0) < 1e-6, "{name}: log-probabilities");
@@ -272,7 +281,7 @@ fn reference_batch(wit: &Value, weighting: &Value) -> (MicroBatch, Vec<f32>) {
         batch.starts.push(batch.tokens.len());
         batch.target_starts.push(batch.targets.len());
     }
-    assert_eq!(slopes.len() as f64, items);
+    assert!((slopes.len() as f64 - items).abs() < 0.5);
     (batch, slopes)
 }
 
@@ -293,12 +302,14 @@ fn stored(path: &std::path::Path) -> Vec<(String, Vec<usize>, Vec<f32>)> {
 /// Losses and gradients computed with transformers and PEFT.
 #[test]
 fn loss_and_gradients_are_those_of_the_reference_trainer() {
-    for (name, base) in [("llama3_tied", "llama3_tied"), ("llama_untied", "llama_untied"), ("lora_qv", "llama_untied")] {
+    for (name, base) in [("llama3_tied", "llama3_tied"), ("llama_untied", "llama_untied"), ("lora_qv", "llama_untied")]
+    {
         let Some((architecture, mut model)) = load(base) else { return };
         let dir = fixtures().unwrap();
         if name == "lora_qv" {
             let tensors = stored(&dir.join("adapters/lora_qv/adapter_model.safetensors"));
-            let tensors = tensors.into_iter().map(|(name, shape, values)| (name, Parameter { shape, values })).collect();
+            let tensors =
+                tensors.into_iter().map(|(name, shape, values)| (name, Parameter { shape, values })).collect();
             let settings = LoraSettings { rank: 4, alpha: 8.0, targets: vec!["q_proj".into(), "v_proj".into()] };
             model.adapter = Some(Adapter { settings, tensors });
         }

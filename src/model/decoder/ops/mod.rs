@@ -3,7 +3,7 @@
 mod fused;
 mod plain;
 
-use candle_core::{DType, Tensor};
+use candle_core::{DType, Device, Tensor};
 
 use super::forest::{Batch, Forest};
 use super::layers::Embeddings;
@@ -60,7 +60,7 @@ impl Ops {
         architecture: &Architecture,
         batch: &Batch,
         forest: &Forest,
-        dtype: DType,
+        kind: (DType, &Device),
     ) -> Result<Plan, DecoderError> {
         let mut plan = Plan { angles: Vec::new(), masks: Vec::new() };
         for attention in architecture.layers.iter().map(|layer| &layer.attention) {
@@ -68,12 +68,12 @@ impl Ops {
                 let (cosines, sines) = angles(&rotary, &batch.positions);
                 let angles = match self.path {
                     Path::Fused(_) => Angles::Fused { cosines, sines },
-                    Path::Plain => plain::angles(cosines, sines, batch, dtype)?,
+                    Path::Plain => plain::angles(cosines, sines, batch, kind)?,
                 };
                 plan.angles.push((rotary, angles));
             }
             if self.path == Path::Plain && plan.mask(attention.window).is_none() {
-                plan.masks.push((attention.window, plain::mask(batch, forest, attention.window, dtype)?));
+                plan.masks.push((attention.window, plain::mask(batch, forest, attention.window, kind)?));
             }
         }
         Ok(plan)

@@ -14,15 +14,25 @@ use crate::model::decoder::parameters::{Gains, Projection, Table};
 /// Added to scores of positions that are not seen; representable in every float type that weights come in.
 const UNSEEN: f32 = -1e30;
 
-pub fn angles(cosines: Vec<f32>, sines: Vec<f32>, batch: &Batch, dtype: DType) -> Result<Angles, DecoderError> {
+pub fn angles(
+    cosines: Vec<f32>,
+    sines: Vec<f32>,
+    batch: &Batch,
+    (dtype, device): (DType, &Device),
+) -> Result<Angles, DecoderError> {
     let rows = batch.positions.len();
     let shape = (rows, 1, cosines.len() / rows.max(1));
-    let tensor = |values| Tensor::from_vec(values, shape, &Device::Cpu)?.to_dtype(dtype);
+    let tensor = |values| Tensor::from_vec(values, shape, device)?.to_dtype(dtype);
     Ok(Angles::Plain { cosines: tensor(cosines)?, sines: tensor(sines)? })
 }
 
 /// `(rows, rows)`: 0 where a row (first index) sees another (second index), else [`UNSEEN`].
-pub fn mask(batch: &Batch, forest: &Forest, window: Option<usize>, dtype: DType) -> Result<Tensor, DecoderError> {
+pub fn mask(
+    batch: &Batch,
+    forest: &Forest,
+    window: Option<usize>,
+    (dtype, device): (DType, &Device),
+) -> Result<Tensor, DecoderError> {
     let rows = batch.tokens.len();
     let mut mask = vec![UNSEEN; rows * rows];
     for of_queries in &batch.appends {
@@ -46,7 +56,7 @@ pub fn mask(batch: &Batch, forest: &Forest, window: Option<usize>, dtype: DType)
             }
         }
     }
-    Ok(Tensor::from_vec(mask, (rows, rows), &Device::Cpu)?.to_dtype(dtype)?)
+    Ok(Tensor::from_vec(mask, (rows, rows), device)?.to_dtype(dtype)?)
 }
 
 pub fn embed(embeddings: &Embeddings, scale: f32, batch: &Batch) -> Result<Tensor, DecoderError> {
