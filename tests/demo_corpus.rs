@@ -166,3 +166,19 @@ fn earlier_turns_that_are_no_conversation_are_refused_with_the_column() {
         assert!(message.contains(part) && message.contains("before"), "{message}");
     }
 }
+
+#[test]
+fn the_shipped_base_has_the_generated_tokenizer_and_configuration_and_is_small() {
+    let base = benchmark().join("base");
+    assert_eq!(fs::read_to_string(base.join("tokenizer.json")).unwrap(), corpus::tokenizer_json());
+    let json = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
+    let mut shipped = json(&fs::read_to_string(base.join("config.json")).unwrap());
+    let mut generated = json(&corpus::config_json());
+    for config in [&mut shipped, &mut generated] {
+        // The shipped weights are rounded.
+        config.as_object_mut().unwrap().retain(|key, _| key != "torch_dtype" && key != "dtype");
+    }
+    assert_eq!(shipped, generated);
+    let bytes: u64 = fs::read_dir(&base).unwrap().map(|entry| entry.unwrap().metadata().unwrap().len()).sum();
+    assert!(bytes <= 4 << 20, "{bytes} bytes");
+}

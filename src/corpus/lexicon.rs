@@ -1,33 +1,39 @@
 //! The words of the demonstration's language. No word stands in two lists, so that a word's kind is never in doubt.
 
 /// Animals.
-pub(super) const ANIMALS: [&str; 20] = [
-    "bear", "bee", "bird", "cat", "cow", "crab", "dog", "duck", "fish", "fox", "frog", "goat", "hen", "horse", "lion",
-    "mouse", "otter", "owl", "pig", "sheep",
+pub(super) const ANIMALS: [&str; 36] = [
+    "ant", "bat", "bear", "bee", "bird", "camel", "cat", "cow", "crab", "deer", "dog", "duck", "eagle", "fish", "fox",
+    "frog", "goat", "goose", "hen", "horse", "lamb", "lion", "mole", "mouse", "otter", "owl", "pig", "pony", "rabbit",
+    "seal", "sheep", "snake", "swan", "tiger", "toad", "wolf",
 ];
 
 /// Things to eat and drink.
-pub(super) const FOODS: [&str; 16] = [
-    "apple", "bread", "butter", "cake", "cheese", "corn", "egg", "honey", "lemon", "milk", "nut", "onion", "pear",
-    "pie", "rice", "soup",
+pub(super) const FOODS: [&str; 30] = [
+    "apple", "bean", "bread", "butter", "cake", "carrot", "cheese", "corn", "egg", "grape", "honey", "jam", "lemon",
+    "melon", "milk", "nut", "onion", "pasta", "pea", "pear", "pepper", "pie", "plum", "potato", "rice", "salad",
+    "salt", "soup", "sugar", "tea",
 ];
 
 /// Colours.
-pub(super) const COLOURS: [&str; 10] =
-    ["black", "blue", "brown", "gold", "green", "grey", "pink", "red", "white", "yellow"];
+pub(super) const COLOURS: [&str; 12] =
+    ["black", "blue", "brown", "gold", "green", "grey", "orange", "pink", "purple", "red", "white", "yellow"];
 
 /// Things that one can hold or own.
-pub(super) const THINGS: [&str; 24] = [
-    "ball", "bell", "boat", "book", "bowl", "chair", "clock", "coat", "coin", "cup", "drum", "flag", "hat", "jar",
-    "key", "kite", "knife", "lamp", "map", "pen", "ring", "rope", "shoe", "spoon",
+pub(super) const THINGS: [&str; 48] = [
+    "bag", "ball", "basket", "bell", "boat", "book", "bottle", "bowl", "broom", "bucket", "candle", "chair", "clock",
+    "coat", "coin", "comb", "cup", "desk", "drum", "flag", "fork", "hammer", "hat", "jar", "kettle", "key", "kite",
+    "knife", "ladder", "lamp", "letter", "map", "mirror", "nail", "needle", "paper", "pen", "pillow", "plate", "ring",
+    "rope", "scarf", "shoe", "spoon", "stone", "table", "towel", "wheel",
 ];
 
 /// Where things are kept and people go.
-pub(super) const PLACES: [&str; 10] =
-    ["attic", "barn", "cellar", "forest", "garden", "harbour", "kitchen", "market", "school", "tower"];
+pub(super) const PLACES: [&str; 16] = [
+    "attic", "barn", "cellar", "church", "forest", "garden", "harbour", "kitchen", "library", "market", "meadow",
+    "mill", "park", "school", "shop", "tower",
+];
 
 /// Qualities, each with its opposite.
-pub(super) const OPPOSITES: [(&str, &str); 16] = [
+pub(super) const OPPOSITES: [(&str, &str); 22] = [
     ("big", "small"),
     ("hot", "cold"),
     ("old", "young"),
@@ -43,23 +49,30 @@ pub(super) const OPPOSITES: [(&str, &str); 16] = [
     ("early", "late"),
     ("happy", "sad"),
     ("strong", "weak"),
+    ("near", "far"),
+    ("wide", "narrow"),
+    ("deep", "shallow"),
+    ("thick", "thin"),
+    ("sweet", "sour"),
+    ("brave", "afraid"),
     ("open", "closed"),
 ];
 
 /// What people and animals did.
-pub(super) const DEEDS: [&str; 16] = [
-    "bought", "broke", "carried", "drew", "found", "gave", "held", "hid", "kept", "liked", "lost", "moved", "saw",
-    "sold", "took", "washed",
+pub(super) const DEEDS: [&str; 24] = [
+    "bought", "broke", "carried", "cleaned", "drew", "dropped", "found", "gave", "held", "hid", "kept", "liked",
+    "lost", "made", "moved", "painted", "saw", "sold", "stole", "threw", "took", "touched", "wanted", "washed",
 ];
 
 /// People.
-pub(super) const NAMES: [&str; 24] = [
-    "Ada", "Anna", "Ben", "Carl", "Clara", "Dora", "Emil", "Eva", "Felix", "Finn", "Greta", "Hugo", "Ida", "Ivan",
-    "Jana", "Leo", "Lina", "Max", "Mila", "Nora", "Otto", "Paula", "Rosa", "Theo",
+pub(super) const NAMES: [&str; 40] = [
+    "Ada", "Alma", "Anna", "Ben", "Bruno", "Carl", "Clara", "Dora", "Edgar", "Ella", "Emil", "Eva", "Felix", "Finn",
+    "Greta", "Hugo", "Ida", "Ines", "Ivan", "Jana", "Jonas", "Karin", "Lena", "Leo", "Lina", "Lotte", "Marta", "Max",
+    "Mila", "Nils", "Nora", "Oskar", "Otto", "Paula", "Rosa", "Sven", "Theo", "Tilda", "Vera", "Willem",
 ];
 
 /// Invented lands, each with its invented capital.
-pub(super) const CAPITALS: [(&str, &str); 12] = [
+pub(super) const CAPITALS: [(&str, &str); 16] = [
     ("Norland", "Torvale"),
     ("Sudmark", "Brinholm"),
     ("Estoria", "Calden"),
@@ -72,6 +85,10 @@ pub(super) const CAPITALS: [(&str, &str); 12] = [
     ("Fenwold", "Silverton"),
     ("Galdia", "Redcliff"),
     ("Hestia", "Windmere"),
+    ("Ilmar", "Oakham"),
+    ("Jorvik", "Penrose"),
+    ("Kestria", "Marlow"),
+    ("Lorenia", "Highgate"),
 ];
 
 /// The days of the week, in order.
@@ -117,6 +134,6 @@ mod tests {
         for word in content_words() {
             assert!(seen.insert(word.to_lowercase()), "{word} stands twice");
         }
-        assert!(seen.len() > 180);
+        assert!(seen.len() > 250);
     }
 }

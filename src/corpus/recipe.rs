@@ -9,7 +9,7 @@ pub const LAYERS: usize = 4;
 /// Attention heads.
 pub const HEADS: usize = 4;
 /// Key and value heads.
-pub const KEY_VALUE_HEADS: usize = 4;
+pub const KEY_VALUE_HEADS: usize = 2;
 /// Longest sequence, in tokens.
 pub const POSITIONS: usize = 512;
 /// Longest example of the tuning, in tokens.
@@ -43,9 +43,11 @@ pub const PRETRAINING_FLAGS: [&str; 18] = [
     "bf16",
 ];
 /// Rows of training data.
-pub const TRAINING_ROWS: usize = 16_000;
+pub const TRAINING_ROWS: usize = 24_000;
 /// Optimizer steps of each weighting that the demonstration tunes.
 pub const TUNING_STEPS: usize = 1_000;
+/// Optimizer steps of each cell of the committed grid.
+pub const GRID_STEPS: usize = 1_200;
 /// How weightings are tuned, as flags of `train`.
 pub const TUNING_FLAGS: [&str; 12] = [
     "--batch-size",

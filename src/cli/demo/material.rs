@@ -12,8 +12,8 @@ use crate::seed::Seed;
 use crate::store::write_atomically;
 
 /// Files of the embedded base model.
-const BASE_FILES: [&str; 5] =
-    ["config.json", "tokenizer.json", "tokenizer_config.json", "model.safetensors", "wit.json"];
+const BASE_FILES: [&str; 6] =
+    ["config.json", "tokenizer.json", "tokenizer_config.json", "chat_template.jinja", "model.safetensors", "wit.json"];
 
 /// Writes the embedded base model as a Hugging Face folder.
 pub(super) fn write_base(folder: &Path) -> anyhow::Result<()> {
