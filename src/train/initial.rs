@@ -22,7 +22,7 @@ pub fn initial_parameters(architecture: &Architecture, deviation: f32, seed: See
     for view in architecture.tensors() {
         let Some(name) = view.names.first() else { continue };
         let count = view.shape.iter().product();
-        let values = match (view.shape.len(), name.ends_with(".bias")) {
+        let values = match (view.shape.len(), name.rsplit('.').next() == Some("bias")) {
             (_, true) => vec![0.0; count],
             (1, false) => vec![1.0; count],
             _ => {

@@ -52,7 +52,7 @@ pub fn fresh_adapter(
     present.sort();
     present.dedup();
     if settings.targets.iter().any(|target| target == ALL_LINEAR) {
-        settings.targets = present.clone();
+        settings.targets.clone_from(&present);
     }
     if let Some(target) = settings.targets.iter().find(|target| !present.contains(target)) {
         return Err(LoraError::NoSuchTarget { target: target.clone(), present: present.join(", ") });

@@ -18,7 +18,7 @@ use super::trainer::{StepReport, Trainer, TrainerError};
 /// Folder of the best weights so far, where a run may stop early.
 pub const BEST: &str = ".best";
 
-/// Folder of TensorBoard's event files inside the output folder.
+/// Folder of `TensorBoard`'s event files inside the output folder.
 pub const EVENTS: &str = "runs";
 
 /// Snapshots that are kept.

@@ -20,7 +20,7 @@ use crate::train::gradient::Network;
 use crate::train::journal::JOURNAL;
 use crate::train::lora::fresh_adapter;
 use crate::train::objective::TrainingItem;
-use crate::train::parameters::{Adapter, ModelParameters};
+use crate::train::parameters::ModelParameters;
 use crate::train::session::{BEST, EVENTS, Session, SessionEvent};
 use crate::train::settings::{Settings, WeightType};
 use crate::train::snapshot::SNAPSHOTS;
@@ -210,7 +210,7 @@ impl Job<'_> {
         let label = out.file_name().map_or_else(|| "train".to_owned(), |name| name.to_string_lossy().into_owned());
         let mut meter = Meter::new(&label, first, total, self.pace.quiet);
         let mut last = None;
-        let trained = session.run(&mut |event| match event {
+        let weights = session.run(&mut |event| match event {
             SessionEvent::Step(report) => meter.step(report),
             SessionEvent::Row(row) => {
                 meter.row(row);
@@ -224,8 +224,8 @@ impl Job<'_> {
         let speed = meter.tokens_per_second();
         let seconds = meter.finish();
         let mut model = session.into_model();
-        *model.trained_mut() = trained;
-        self.write(out, model)?;
+        *model.trained_mut() = weights;
+        self.write(out, &model)?;
         let nats = |name: &str, value: Option<f64>| value.map_or(String::new(), |value| format!(", {name} {value:.4}"));
         let last = last.map_or(String::new(), |row| {
             format!(
@@ -242,22 +242,19 @@ impl Job<'_> {
         Ok(Exit::Success)
     }
 
-    fn write(&self, out: &Path, model: ModelParameters) -> anyhow::Result<()> {
+    fn write(&self, out: &Path, model: &ModelParameters) -> anyhow::Result<()> {
         let mut source = FolderSource::of(self.checkpoint);
         if let Some(template) = &self.template {
             source.chat_template = Some(template);
         }
-        match model.adapter {
-            Some(Adapter { settings, tensors }) => {
-                write_adapter(out, &source, &Adapter { settings, tensors }, &self.wit)?;
-            }
-            None => {
-                let dtype = match self.settings.weights {
-                    WeightType::F32 => StoredDtype::F32,
-                    WeightType::Bf16 => StoredDtype::Bf16,
-                };
-                write_checkpoint(out, &source, &model.base, dtype, &self.wit)?;
-            }
+        if let Some(adapter) = &model.adapter {
+            write_adapter(out, &source, adapter, &self.wit)?;
+        } else {
+            let dtype = match self.settings.weights {
+                WeightType::F32 => StoredDtype::F32,
+                WeightType::Bf16 => StoredDtype::Bf16,
+            };
+            write_checkpoint(out, &source, &model.base, dtype, &self.wit)?;
         }
         // The result stands: what only helped to get there goes.
         for name in [SNAPSHOTS, BEST] {

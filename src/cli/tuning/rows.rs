@@ -129,21 +129,21 @@ type Part = (Vec<TrainingItem>, Digest);
 
 fn instructions(path: &Path, options: &ReadOptions, renderer: &Renderer<'_>, quiet: bool) -> anyhow::Result<Part> {
     let file = read_instructions(path, options)?;
-    let rendered = renderer.render_all(&file.rows).with_context(|| path.display().to_string())?;
-    let counts = Counts { skipped: &file.skipped, cut: rendered.cut, dropped: &rendered.dropped };
+    let examples = renderer.render_all(&file.rows).with_context(|| path.display().to_string())?;
+    let counts = Counts { skipped: &file.skipped, cut: examples.cut, dropped: &examples.dropped };
     counts.say(path, file.rows.len(), renderer.settings(), quiet);
-    Ok((rendered.examples.into_iter().map(TrainingItem::Example).collect(), file.digest))
+    Ok((examples.examples.into_iter().map(TrainingItem::Example).collect(), file.digest))
 }
 
 fn preferences(path: &Path, options: &ReadOptions, renderer: &Renderer<'_>, quiet: bool) -> anyhow::Result<Part> {
     let file = read_preferences(path, options)?;
-    let rendered = renderer.render_pairs(&file.rows).with_context(|| path.display().to_string())?;
-    let counts = Counts { skipped: &file.skipped, cut: rendered.cut, dropped: &rendered.dropped };
+    let pairs = renderer.render_pairs(&file.rows).with_context(|| path.display().to_string())?;
+    let counts = Counts { skipped: &file.skipped, cut: pairs.cut, dropped: &pairs.dropped };
     counts.say(path, file.rows.len(), renderer.settings(), quiet);
     let pair = |pair: crate::train::render::TokenizedPair| {
         TrainingItem::Pair(Box::new(PreferencePair { chosen: pair.chosen, rejected: pair.rejected, reference: None }))
     };
-    Ok((rendered.pairs.into_iter().map(pair).collect(), file.digest))
+    Ok((pairs.pairs.into_iter().map(pair).collect(), file.digest))
 }
 
 /// What happened to the rows of a file.
@@ -155,21 +155,15 @@ struct Counts<'a> {
 
 impl Counts<'_> {
     fn say(&self, path: &Path, rows: usize, settings: &RenderSettings, quiet: bool) {
-        let mut line = format!("{}: {rows} rows", path.display());
+        let mut parts = vec![format!("{}: {rows} rows", path.display())];
         if self.cut > 0 {
-            let side = settings.truncation.name();
-            line.push_str(&format!(
-                "; {} cut on the {side} to {} tokens (--max-length)",
-                self.cut, settings.max_tokens
-            ));
+            let (side, longest) = (settings.truncation.name(), settings.max_tokens);
+            parts.push(format!("{} cut on the {side} to {longest} tokens (--max-length)", self.cut));
         }
-        for (reason, count) in self.dropped {
-            line.push_str(&format!("; {count} dropped: {}", reason.description()));
-        }
-        for (reason, count) in self.skipped {
-            line.push_str(&format!("; {count} left out: {}", reason.description()));
-        }
-        note(quiet, &line);
+        let dropped = self.dropped.iter().map(|(reason, count)| format!("{count} dropped: {}", reason.description()));
+        parts.extend(dropped);
+        parts.extend(self.skipped.iter().map(|(reason, count)| format!("{count} left out: {}", reason.description())));
+        note(quiet, &parts.join("; "));
     }
 }
 
