@@ -1,5 +1,12 @@
 //! Training against numbers of an independent reference: the fixtures' losses, optimizer steps, adapters, preferences.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::print_stdout, missing_docs)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stdout,
+    missing_docs
+)]
 #![allow(clippy::float_cmp, clippy::similar_names, clippy::cast_possible_truncation)]
 
 use std::fs;

@@ -8,9 +8,9 @@ use serde_json::json;
 
 use super::Exit;
 use super::progress::note;
-use super::tuning::flags::{Defaults, NetworkArgs, OptimizerArgs, PaceArgs, RenderArgs, SourceArgs};
-use super::tuning::job::{Job, set_threads, split, validation_files, wit_json};
-use super::tuning::rows::{Kind, open_base, prompt_format, read, renderer, show, template_of};
+use super::tuning::flags::{Defaults, TuningArgs};
+use super::tuning::job::{Job, set_threads, wit_json};
+use super::tuning::rows::{Kind, load, open_base};
 use crate::model::checkpoint::{Checkpoint, CheckpointOptions, Stage, WitJson};
 use crate::train::folder::read_parameters;
 use crate::train::gradient::Network;
@@ -18,6 +18,7 @@ use crate::train::objective::{Objective, TrainingItem};
 use crate::train::parameters::ModelParameters;
 use crate::train::preference::DpoLoss;
 use crate::train::trainer::ask_reference;
+use crate::weighting::Weighting;
 
 /// What is taken where a flag does not say: the settings of the paper.
 const DEFAULTS: Defaults = Defaults { learning_rate: 5e-7, warmup_ratio: 0.1, weight_decay: 0.0, batch_size: 32 };
@@ -26,8 +27,6 @@ const DEFAULTS: Defaults = Defaults { learning_rate: 5e-7, warmup_ratio: 0.1, we
 #[derive(Debug, Clone, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct DpoArgs {
-    #[command(flatten)]
-    pub source: SourceArgs,
     /// Strength of the tie to the reference
     #[arg(long, value_name = "X", default_value_t = 0.1)]
     pub beta: f64,
@@ -38,13 +37,7 @@ pub(super) struct DpoArgs {
     #[arg(long, value_name = "DIR")]
     pub reference: Option<PathBuf>,
     #[command(flatten)]
-    pub render: RenderArgs,
-    #[command(flatten)]
-    pub optimizer: OptimizerArgs,
-    #[command(flatten)]
-    pub network: NetworkArgs,
-    #[command(flatten)]
-    pub pace: PaceArgs,
+    pub tuning: TuningArgs,
 }
 
 const EXAMPLES: &str = "The reference's log-probabilities are computed once, before the first step. The result keeps the loss weighting of its \
@@ -56,54 +49,29 @@ Examples:
 
 /// Trains.
 pub(super) fn run(args: &DpoArgs) -> anyhow::Result<Exit> {
-    set_threads(args.network.threads);
-    let quiet = args.pace.quiet;
-    if !(args.beta.is_finite() && args.beta > 0.0) {
-        bail!("--beta: {} is not above 0", args.beta);
-    }
-    if !(0.0..0.5).contains(&args.label_smoothing) {
-        bail!("--label-smoothing: {} is not in [0, 0.5)", args.label_smoothing);
-    }
-    let loss = DpoLoss { beta: args.beta, label_smoothing: args.label_smoothing };
-    let checkpoint = open_base(&args.source, &args.render)?;
-    let renderer = renderer(&args.render, &checkpoint)?;
-    let rows = read(Kind::Preferences, &args.source.data, &args.source.columns, &renderer, quiet)?;
-    if let Some(count) = args.render.show {
-        show(&checkpoint, &rows.items, count)?;
-        return Ok(Exit::Success);
-    }
+    let TuningArgs { optimizer, network, pace, .. } = &args.tuning;
+    set_threads(network.threads);
+    let loss = args.loss()?;
+    let checkpoint = open_base(&args.tuning)?;
+    let Some(mut data) = load(Kind::Preferences, &args.tuning, &checkpoint)? else { return Ok(Exit::Success) };
     let reference = args.reference.as_deref().map(|dir| open_reference(dir, args, &checkpoint)).transpose()?;
-    let (items, mut validation) = split(rows.items, args.pace.validation_fraction, args.optimizer.seed)?;
-    let files = validation_files(&args.pace);
-    if !files.is_empty() {
-        validation = read(Kind::Preferences, &files, &args.source.columns, &renderer, quiet)?.items;
-    }
-    let settings = args.optimizer.settings(Objective::Dpo(loss), DEFAULTS, &args.network, items.len())?;
+    data.decisions["reference"] = json!(reference.as_ref().map(Checkpoint::digest));
+    let settings = optimizer.settings(Objective::Dpo(loss), DEFAULTS, network, data.items.len())?;
     let weighting = checkpoint.provenance.weighting;
     let wit = WitJson {
-        lambda_p: weighting.map(crate::weighting::Weighting::prompt),
-        lambda_r: weighting.map(crate::weighting::Weighting::response),
+        lambda_p: weighting.map(Weighting::prompt),
+        lambda_r: weighting.map(Weighting::response),
         stage: Some(Stage::Dpo),
         // The weighting tells which tuning came between.
         base: checkpoint.provenance.base.clone().or_else(|| Some(checkpoint.name.clone())),
-        ..wit_json(&checkpoint, &rows.digest, &settings)
+        ..wit_json(&checkpoint, &data.digest, &settings)
     };
-    let further = json!({
-        "prompt_format": prompt_format(&args.render, &checkpoint)?.name(),
-        "max_tokens": renderer.settings().max_tokens,
-        "truncation": args.render.truncation,
-        "columns": args.source.columns,
-        "validation_fraction": args.pace.validation_fraction,
-        "validation_data": args.pace.validation_data,
-        "reference": reference.as_ref().map(Checkpoint::digest),
-    });
     let limit = settings.micro_batch_tokens;
     let prepare = |network: &Network, model: &ModelParameters, items: &mut [TrainingItem]| -> anyhow::Result<()> {
         if items.is_empty() {
             return Ok(());
         }
-        let total = items.len();
-        note(quiet, &format!("asking the reference about {total} pairs"));
+        note(pace.quiet, &format!("asking the reference about {} pairs", items.len()));
         match &reference {
             // A fresh adapter changes nothing: the base is the model before the first step.
             None => ask_reference(network, model, items, limit, |_| {})?,
@@ -114,25 +82,24 @@ pub(super) fn run(args: &DpoArgs) -> anyhow::Result<Exit> {
         }
         Ok(())
     };
-    let job = Job {
-        source: &args.source,
-        network: &args.network,
-        pace: &args.pace,
-        checkpoint: &checkpoint,
-        settings,
-        items,
-        validation,
-        data: rows.digest,
-        further,
-        template: template_of(&args.render, &checkpoint)?,
-        wit,
-        prepare: Some(&prepare),
-    };
-    job.run()
+    Job { args: &args.tuning, checkpoint: &checkpoint, settings, data, wit, prepare: Some(&prepare) }.run()
+}
+
+impl DpoArgs {
+    fn loss(&self) -> anyhow::Result<DpoLoss> {
+        if !(self.beta.is_finite() && self.beta > 0.0) {
+            bail!("--beta: {} is not above 0", self.beta);
+        }
+        if !(0.0..0.5).contains(&self.label_smoothing) {
+            bail!("--label-smoothing: {} is not in [0, 0.5)", self.label_smoothing);
+        }
+        Ok(DpoLoss { beta: self.beta, label_smoothing: self.label_smoothing })
+    }
 }
 
 fn open_reference(dir: &std::path::Path, args: &DpoArgs, policy: &Checkpoint) -> anyhow::Result<Checkpoint> {
-    let options = CheckpointOptions { tokenizer_dir: args.render.tokenizer.clone(), ..CheckpointOptions::default() };
+    let options =
+        CheckpointOptions { tokenizer_dir: args.tuning.render.tokenizer.clone(), ..CheckpointOptions::default() };
     let reference = Checkpoint::open(dir, &options).context("--reference")?;
     if reference.architecture != policy.architecture {
         bail!("--reference: {} has another architecture than the base", dir.display());

@@ -1,13 +1,13 @@
 //! `wit-eval train`: instruction tuning with the WIT loss.
 
 use clap::Args;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::Exit;
 use super::progress::note;
-use super::tuning::flags::{Defaults, NetworkArgs, OptimizerArgs, PaceArgs, RenderArgs, SourceArgs};
-use super::tuning::job::{Job, set_threads, split, validation_files, wit_json};
-use super::tuning::rows::{Kind, open_base, prompt_format, read, renderer, say_format, show, template_of};
+use super::tuning::flags::{Defaults, TuningArgs};
+use super::tuning::job::{Job, set_threads, wit_json};
+use super::tuning::rows::{Kind, TuningData, load, open_base, split};
 use crate::digest::Digest;
 use crate::model::checkpoint::{Checkpoint, Stage, WitJson};
 use crate::train::objective::{Objective, TrainingItem};
@@ -20,8 +20,6 @@ const DEFAULTS: Defaults = Defaults { learning_rate: 2e-5, warmup_ratio: 0.01, w
 #[derive(Debug, Clone, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct TrainArgs {
-    #[command(flatten)]
-    pub source: SourceArgs,
     /// Weight of prompt tokens in the loss, 0 to 1; tokens of weight 0 are dropped
     #[arg(long, alias = "prompt-loss-weight", value_name = "X", default_value_t = 0.0)]
     pub lambda_p: f64,
@@ -29,13 +27,7 @@ pub(super) struct TrainArgs {
     #[arg(long, alias = "completion-loss-weight", value_name = "X", default_value_t = 1.0)]
     pub lambda_r: f64,
     #[command(flatten)]
-    pub render: RenderArgs,
-    #[command(flatten)]
-    pub optimizer: OptimizerArgs,
-    #[command(flatten)]
-    pub network: NetworkArgs,
-    #[command(flatten)]
-    pub pace: PaceArgs,
+    pub tuning: TuningArgs,
 }
 
 const EXAMPLES: &str = "Weightings: 0,1 is conventional instruction tuning, 1,1 continual pre-training, X,0 prompt-only tuning; low to \
@@ -50,83 +42,39 @@ Killed at any moment, the same command continues from its last snapshot. TensorB
 
 /// Trains.
 pub(super) fn run(args: &TrainArgs) -> anyhow::Result<Exit> {
-    set_threads(args.network.threads);
-    let quiet = args.pace.quiet;
+    set_threads(args.tuning.network.threads);
     let weighting = Weighting::new(args.lambda_p, args.lambda_r)
         .map_err(|error| anyhow::anyhow!("--lambda-p, --lambda-r: {error}"))?;
-    let checkpoint = open_base(&args.source, &args.render)?;
-    let renderer = renderer(&args.render, &checkpoint)?;
-    let rows = read(Kind::Instructions, &args.source.data, &args.source.columns, &renderer, quiet)?;
-    if let Some(count) = args.render.show {
-        show(&checkpoint, &rows.items, count)?;
-        return Ok(Exit::Success);
-    }
-    let (items, mut validation) = split(rows.items, args.pace.validation_fraction, args.optimizer.seed)?;
-    let files = validation_files(&args.pace);
-    if !files.is_empty() {
-        validation = read(Kind::Instructions, &files, &args.source.columns, &renderer, quiet)?.items;
-    }
-    let settings = args.optimizer.settings(Objective::Wit(weighting), DEFAULTS, &args.network, items.len())?;
-    say_format(&args.render, &checkpoint, quiet)?;
+    let checkpoint = open_base(&args.tuning)?;
+    let Some(data) = load(Kind::Instructions, &args.tuning, &checkpoint)? else { return Ok(Exit::Success) };
+    let TuningArgs { optimizer, network, pace, .. } = &args.tuning;
+    let settings = optimizer.settings(Objective::Wit(weighting), DEFAULTS, network, data.items.len())?;
     if let Some(name) = weighting.name() {
-        note(quiet, &format!("weighting {weighting}: {name}"));
+        note(pace.quiet, &format!("weighting {weighting}: {name}"));
     }
     let wit = WitJson {
         lambda_p: Some(weighting.prompt()),
         lambda_r: Some(weighting.response()),
         stage: Some(Stage::Sft),
-        ..wit_json(&checkpoint, &rows.digest, &settings)
+        ..wit_json(&checkpoint, &data.digest, &settings)
     };
-    let further = json!({
-        "prompt_format": prompt_format(&args.render, &checkpoint)?.name(),
-        "max_tokens": renderer.settings().max_tokens,
-        "truncation": args.render.truncation,
-        "columns": args.source.columns,
-        "validation_fraction": args.pace.validation_fraction,
-        "validation_data": args.pace.validation_data,
-    });
-    let job = Job {
-        source: &args.source,
-        network: &args.network,
-        pace: &args.pace,
-        checkpoint: &checkpoint,
-        settings,
-        items,
-        validation,
-        data: rows.digest,
-        further,
-        template: template_of(&args.render, &checkpoint)?,
-        wit,
-        prepare: None,
-    };
-    job.run()
+    Job { args: &args.tuning, checkpoint: &checkpoint, settings, data, wit, prepare: None }.run()
 }
 
 /// Trains on sequences that are at hand already, every token predicted.
 pub(super) fn pretrain(
-    args: &TrainArgs,
+    args: &TuningArgs,
     checkpoint: &Checkpoint,
     items: Vec<TrainingItem>,
-    further: Value,
+    decisions: Value,
     wit: WitJson,
 ) -> anyhow::Result<Exit> {
     set_threads(args.network.threads);
     let (items, validation) = split(items, args.pace.validation_fraction, args.optimizer.seed)?;
     let objective = Objective::Wit(Weighting::CONVENTIONAL);
     let settings = args.optimizer.settings(objective, DEFAULTS, &args.network, items.len())?;
-    let job = Job {
-        source: &args.source,
-        network: &args.network,
-        pace: &args.pace,
-        checkpoint,
-        data: Digest::of_json(&further)?,
-        wit: WitJson { seed: Some(settings.seed), steps: Some(settings.total_steps as u64), ..wit },
-        settings,
-        items,
-        validation,
-        further,
-        template: checkpoint.chat_template.as_ref().map(|template| template.source().to_owned()),
-        prepare: None,
-    };
-    job.run()
+    let wit = WitJson { seed: Some(settings.seed), steps: Some(settings.total_steps as u64), ..wit };
+    let template = checkpoint.chat_template.as_ref().map(|template| template.source().to_owned());
+    let data = TuningData { items, validation, digest: Digest::of_json(&decisions)?, decisions, template };
+    Job { args, checkpoint, settings, data, wit, prepare: None }.run()
 }

@@ -51,7 +51,7 @@ pub(super) fn make(folder: &Path, quiet: bool) -> anyhow::Result<Exit> {
     let flags = TrainFlags::try_parse_from(flags).context("the demo's own settings")?;
     let wit = WitJson { format: WIT_JSON_FORMAT, base: None, stage: Some(Stage::Base), ..WitJson::default() };
     let text = json!({ "text": recipe::DATA_SEED, "tokens": recipe::PRETRAINING_TOKENS });
-    let exit = pretrain(&flags.args, &checkpoint, items, text, wit)?;
+    let exit = pretrain(&flags.args.tuning, &checkpoint, items, text, wit)?;
     // Half the bytes, for what is to be embedded.
     let checkpoint = Checkpoint::open(&trained, &CheckpointOptions::default())?;
     let wit = WitJson::from(&checkpoint.provenance);

@@ -17,6 +17,21 @@ use crate::train::schedule::Decay;
 use crate::train::session::Pace;
 use crate::train::settings::{Settings, WeightType};
 
+/// All that the two verbs share.
+#[derive(Debug, Clone, Args)]
+pub(in crate::cli) struct TuningArgs {
+    #[command(flatten)]
+    pub source: SourceArgs,
+    #[command(flatten)]
+    pub render: RenderArgs,
+    #[command(flatten)]
+    pub optimizer: OptimizerArgs,
+    #[command(flatten)]
+    pub network: NetworkArgs,
+    #[command(flatten)]
+    pub pace: PaceArgs,
+}
+
 /// Base, data, and where the result goes.
 #[derive(Debug, Clone, Args)]
 pub(in crate::cli) struct SourceArgs {

@@ -1,16 +1,16 @@
 //! From rendered data to a trained folder.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, bail};
-use rand::seq::SliceRandom as _;
 use serde_json::{Value, json};
 
 use super::super::Exit;
 use super::super::progress::note;
-use super::flags::{NetworkArgs, PaceArgs, SourceArgs};
+use super::flags::TuningArgs;
 use super::meter::Meter;
+use super::rows::TuningData;
 use crate::digest::Digest;
 use crate::model::checkpoint::{Checkpoint, WIT_JSON_FORMAT, WitJson};
 use crate::seed::Seed;
@@ -31,19 +31,10 @@ const RECIPE: &str = "training.json";
 
 /// Everything that a run needs.
 pub(in crate::cli) struct Job<'a> {
-    pub source: &'a SourceArgs,
-    pub network: &'a NetworkArgs,
-    pub pace: &'a PaceArgs,
+    pub args: &'a TuningArgs,
     pub checkpoint: &'a Checkpoint,
     pub settings: Settings,
-    pub items: Vec<TrainingItem>,
-    pub validation: Vec<TrainingItem>,
-    /// Digest of the training files.
-    pub data: Digest,
-    /// Further settings that decide the result: formats, lengths, splits, the reference.
-    pub further: Value,
-    /// The chat template that the result is asked with.
-    pub template: Option<String>,
+    pub data: TuningData,
     pub wit: WitJson,
     /// Work on the items that needs the network, done once before the first step.
     pub prepare: Option<Prepare<'a>>,
@@ -51,36 +42,6 @@ pub(in crate::cli) struct Job<'a> {
 
 /// Work on items before the first step.
 pub(in crate::cli) type Prepare<'a> = &'a dyn Fn(&Network, &ModelParameters, &mut [TrainingItem]) -> anyhow::Result<()>;
-
-/// Holds a share of the items out.
-pub(in crate::cli) fn split(
-    items: Vec<TrainingItem>,
-    share: Option<f64>,
-    seed: u64,
-) -> anyhow::Result<(Vec<TrainingItem>, Vec<TrainingItem>)> {
-    let Some(share) = share else { return Ok((items, Vec::new())) };
-    if !(share > 0.0 && share < 1.0) {
-        bail!("--validation-fraction: {share} is not between 0 and 1");
-    }
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-    let held = ((items.len() as f64 * share).round() as usize).max(1);
-    if held >= items.len() {
-        bail!("--validation-fraction: nothing is left to train on of {} examples", items.len());
-    }
-    let mut order = (0..items.len()).collect::<Vec<_>>();
-    order.shuffle(&mut Seed(seed).stream(&["train", "validation"]));
-    let mut is_held = vec![false; items.len()];
-    for index in order.into_iter().take(held) {
-        if let Some(slot) = is_held.get_mut(index) {
-            *slot = true;
-        }
-    }
-    let (mut kept, mut validation) = (Vec::new(), Vec::new());
-    for (item, held) in items.into_iter().zip(is_held) {
-        if held { validation.push(item) } else { kept.push(item) }
-    }
-    Ok((kept, validation))
-}
 
 /// Sets the number of threads, once a process.
 pub(in crate::cli) fn set_threads(threads: Option<usize>) {
@@ -94,38 +55,38 @@ impl Job<'_> {
     /// Trains, or continues, or says that the result is there.
     pub(in crate::cli) fn run(mut self) -> anyhow::Result<Exit> {
         let objective = self.settings.objective;
-        self.items.retain(|item| objective.share(item) > 0);
-        self.validation.retain(|item| objective.share(item) > 0);
-        if self.items.is_empty() {
+        self.data.items.retain(|item| objective.share(item) > 0);
+        self.data.validation.retain(|item| objective.share(item) > 0);
+        if self.data.items.is_empty() {
             note(false, "nothing to train on: no example has a token of non-zero weight");
             return Ok(Exit::Nothing);
         }
-        let tokens = self.items.iter().map(TrainingItem::tokens).sum::<usize>();
-        let held = match self.validation.len() {
+        let tokens = self.data.items.iter().map(TrainingItem::tokens).sum::<usize>();
+        let held = match self.data.validation.len() {
             0 => String::new(),
             count => format!(", {count} held out"),
         };
-        if self.network.lora_rank.is_some() && self.checkpoint.is_adapter() {
+        if self.args.network.lora_rank.is_some() && self.checkpoint.is_adapter() {
             bail!(
                 "--lora-rank: {} is an adapter itself; merge it first: wit-eval merge --adapter DIR --out DIR",
-                self.source.base.display()
+                self.args.source.base.display()
             );
         }
         let (steps, batch) = (self.settings.total_steps, self.settings.batch_size);
         let base = &self.checkpoint.name;
         note(
-            self.pace.quiet,
-            &format!("{base}: {} examples, {tokens} tokens{held}; {steps} steps of {batch}", self.items.len()),
+            self.args.pace.quiet,
+            &format!("{base}: {} examples, {tokens} tokens{held}; {steps} steps of {batch}", self.data.items.len()),
         );
-        let out = self.source.out.clone().context("--out is missing")?;
-        if self.pace.dry_run {
+        let out = self.args.source.out.clone().context("--out is missing")?;
+        if self.args.pace.dry_run {
             note(false, &format!("would train {} into {}", self.checkpoint.architecture, out.display()));
             return Ok(Exit::Success);
         }
         let lock = RunFolder::at(&out).lock().context("--out")?;
         let identity = self.identity();
         if self.claim(&out, &identity)? {
-            note(self.pace.quiet, &format!("{}: trained already with these settings and data", out.display()));
+            note(self.args.pace.quiet, &format!("{}: trained already with these settings and data", out.display()));
             return Ok(Exit::Success);
         }
         let exit = self.train(&out, identity);
@@ -138,13 +99,13 @@ impl Job<'_> {
             "format": 1,
             "settings": self.settings,
             "base": self.checkpoint.digest(),
-            "data": self.data,
-            "lora": { "rank": self.network.lora_rank, "alpha": self.network.lora_alpha, "targets": self.network.lora_rank.map(|_| &self.network.lora_targets) },
-            "path": self.network.path.map(|path| format!("{path:?}").to_lowercase()),
-            "device": self.network.device,
-            "early_stop": self.pace.early_stop,
-            "evaluate_every": self.pace.early_stop.map(|_| self.pace.pace(self.settings.total_steps).evaluate_every),
-            "further": self.further,
+            "data": self.data.digest,
+            "lora": { "rank": self.args.network.lora_rank, "alpha": self.args.network.lora_alpha, "targets": self.args.network.lora_rank.map(|_| &self.args.network.lora_targets) },
+            "path": self.args.network.path.map(|path| format!("{path:?}").to_lowercase()),
+            "device": self.args.network.device,
+            "early_stop": self.args.pace.early_stop,
+            "evaluate_every": self.args.pace.early_stop.map(|_| self.args.pace.pace(self.settings.total_steps).evaluate_every),
+            "further": self.data.decisions,
         })
     }
 
@@ -155,15 +116,15 @@ impl Job<'_> {
         // The file without which the folder is nothing is moved in last.
         let finished = ["config.json", "adapter_config.json"].iter().any(|name| out.join(name).is_file());
         match present {
-            Some(present) if &present == identity && !self.source.overwrite => return Ok(finished),
-            Some(present) if !self.source.overwrite => {
+            Some(present) if &present == identity && !self.args.source.overwrite => return Ok(finished),
+            Some(present) if !self.args.source.overwrite => {
                 let what = difference(&present, identity, "").unwrap_or_default();
                 bail!(
                     "{}: holds another run ({what}); choose another --out, or --overwrite to train anew",
                     out.display()
                 );
             }
-            None if finished && !self.source.overwrite => bail!(
+            None if finished && !self.args.source.overwrite => bail!(
                 "{}: holds a checkpoint that this program did not train; choose another --out, or --overwrite",
                 out.display()
             ),
@@ -186,29 +147,29 @@ impl Job<'_> {
     }
 
     fn train(&mut self, out: &Path, identity: Value) -> anyhow::Result<Exit> {
-        let network = Network::new(&self.checkpoint.architecture, self.network.options()?)?;
+        let network = Network::new(&self.checkpoint.architecture, self.args.network.options()?)?;
         let base = read_parameters(self.checkpoint)?;
-        let lora = self.network.lora()?;
+        let lora = self.args.network.lora()?;
         let adapter =
             lora.map(|lora| fresh_adapter(&self.checkpoint.architecture, &base, lora, Seed(self.settings.seed)));
         let model = ModelParameters { base, adapter: adapter.transpose()? };
         if let Some(prepare) = self.prepare {
-            prepare(&network, &model, &mut self.items)?;
-            prepare(&network, &model, &mut self.validation)?;
+            prepare(&network, &model, &mut self.data.items)?;
+            prepare(&network, &model, &mut self.data.validation)?;
         }
-        let trainer = Trainer::new(network, model, self.settings.clone(), self.items.len());
-        let pace = self.pace.pace(self.settings.total_steps);
+        let trainer = Trainer::new(network, model, self.settings.clone(), self.data.items.len());
+        let pace = self.args.pace.pace(self.settings.total_steps);
         let now = || SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64());
-        let mut session = Session::open(out, identity, pace, (&self.items, &self.validation), trainer, &now)?;
+        let mut session = Session::open(out, identity, pace, (&self.data.items, &self.data.validation), trainer, &now)?;
         for damage in session.damaged() {
             note(false, &format!("a damaged snapshot is passed over: {damage}"));
         }
         let (first, total) = (session.step(), self.settings.total_steps);
         if first > 0 {
-            note(self.pace.quiet, &format!("continues after step {first} of {total}"));
+            note(self.args.pace.quiet, &format!("continues after step {first} of {total}"));
         }
         let label = out.file_name().map_or_else(|| "train".to_owned(), |name| name.to_string_lossy().into_owned());
-        let mut meter = Meter::new(&label, first, total, self.pace.quiet);
+        let mut meter = Meter::new(&label, first, total, self.args.pace.quiet);
         let mut last = None;
         let weights = session.run(&mut |event| match event {
             SessionEvent::Step(report) => meter.step(report),
@@ -236,7 +197,7 @@ impl Job<'_> {
             )
         });
         note(
-            self.pace.quiet,
+            self.args.pace.quiet,
             &format!("{}: {} steps in {seconds:.1} s ({speed:.0} tokens/s){last}", out.display(), total - first),
         );
         Ok(Exit::Success)
@@ -244,7 +205,7 @@ impl Job<'_> {
 
     fn write(&self, out: &Path, model: &ModelParameters) -> anyhow::Result<()> {
         let mut source = FolderSource::of(self.checkpoint);
-        if let Some(template) = &self.template {
+        if let Some(template) = &self.data.template {
             source.chat_template = Some(template);
         }
         if let Some(adapter) = &model.adapter {
@@ -292,9 +253,4 @@ pub(in crate::cli) fn wit_json(checkpoint: &Checkpoint, data: &Digest, settings:
         steps: Some(settings.total_steps as u64),
         stage: None,
     }
-}
-
-/// Data files given for validation.
-pub(in crate::cli) fn validation_files(pace: &PaceArgs) -> Vec<PathBuf> {
-    pace.validation_data.iter().cloned().collect()
 }

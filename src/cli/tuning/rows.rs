@@ -1,19 +1,21 @@
 //! From data files to what training sees.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
+use rand::seq::SliceRandom as _;
+use serde_json::{Value, json};
 
 use super::super::colored::write_colored;
 use super::super::progress::note;
-use super::flags::{RenderArgs, SourceArgs};
+use super::flags::{RenderArgs, TuningArgs};
 use crate::data::instruct::{ColumnMap, ReadOptions, Skipped, read_instructions, read_preferences};
 use crate::digest::Digest;
 use crate::instruction::TokenizedExample;
-use crate::model::chat_template::ChatTemplate;
 use crate::model::checkpoint::{Checkpoint, CheckpointOptions, TemplateChoice};
+use crate::seed::Seed;
 use crate::train::objective::{PreferencePair, TrainingItem};
 use crate::train::render::{DropReason, PromptFormat, RenderSettings, Renderer, Truncation};
 
@@ -29,17 +31,84 @@ pub(in crate::cli) enum Kind {
     Preferences,
 }
 
-/// The rows of some files.
+/// What a run learns from and is checked on.
 #[derive(Debug)]
-pub(in crate::cli) struct Rows {
+pub(in crate::cli) struct TuningData {
     /// One an example or pair.
     pub items: Vec<TrainingItem>,
-    /// Digest of the files, in their order.
+    /// Held out.
+    pub validation: Vec<TrainingItem>,
+    /// Digest of the training files, in their order.
     pub digest: Digest,
+    /// What else decided the items: formats, lengths, splits.
+    pub decisions: Value,
+    /// The chat template that the result is asked with.
+    pub template: Option<String>,
+}
+
+/// The rows of some files.
+struct Rows {
+    items: Vec<TrainingItem>,
+    digest: Digest,
+}
+
+/// Reads, renders and splits the data. `None` where the examples were only to be shown.
+pub(in crate::cli) fn load(
+    kind: Kind,
+    args: &TuningArgs,
+    checkpoint: &Checkpoint,
+) -> anyhow::Result<Option<TuningData>> {
+    let TuningArgs { source, render, optimizer, pace, .. } = args;
+    let renderer = renderer(render, checkpoint)?;
+    let rows = read(kind, &source.data, &source.columns, &renderer, pace.quiet)?;
+    if let Some(count) = render.show {
+        show(checkpoint, &rows.items, count)?;
+        return Ok(None);
+    }
+    let (items, mut validation) = split(rows.items, pace.validation_fraction, optimizer.seed)?;
+    if let Some(file) = &pace.validation_data {
+        validation = read(kind, std::slice::from_ref(file), &source.columns, &renderer, pace.quiet)?.items;
+    }
+    say_format(render, checkpoint, pace.quiet)?;
+    let decisions = json!({
+        "prompt_format": renderer.settings().format.name(),
+        "max_tokens": renderer.settings().max_tokens,
+        "truncation": render.truncation,
+        "columns": source.columns,
+        "validation_fraction": pace.validation_fraction,
+        "validation_data": pace.validation_data,
+    });
+    let template = template_of(render, checkpoint)?;
+    Ok(Some(TuningData { items, validation, digest: rows.digest, decisions, template }))
+}
+
+/// Holds a share of the items out.
+pub(in crate::cli) fn split(
+    items: Vec<TrainingItem>,
+    share: Option<f64>,
+    seed: u64,
+) -> anyhow::Result<(Vec<TrainingItem>, Vec<TrainingItem>)> {
+    let Some(share) = share else { return Ok((items, Vec::new())) };
+    if !(share > 0.0 && share < 1.0) {
+        bail!("--validation-fraction: {share} is not between 0 and 1");
+    }
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    let held = ((items.len() as f64 * share).round() as usize).max(1);
+    if held >= items.len() {
+        bail!("--validation-fraction: nothing is left to train on of {} examples", items.len());
+    }
+    let mut order = (0..items.len()).collect::<Vec<_>>();
+    order.shuffle(&mut Seed(seed).stream(&["train", "validation"]));
+    let held_out = order.into_iter().take(held).collect::<BTreeSet<_>>();
+    let (validation, kept): (Vec<_>, Vec<_>) =
+        items.into_iter().enumerate().partition(|(index, _)| held_out.contains(index));
+    let items = |part: Vec<(usize, TrainingItem)>| part.into_iter().map(|(_, item)| item).collect();
+    Ok((items(kept), items(validation)))
 }
 
 /// Opens the model that training starts from.
-pub(in crate::cli) fn open_base(source: &SourceArgs, render: &RenderArgs) -> anyhow::Result<Checkpoint> {
+pub(in crate::cli) fn open_base(args: &TuningArgs) -> anyhow::Result<Checkpoint> {
+    let TuningArgs { source, render, .. } = args;
     let chat_template = match &render.chat_template {
         Some(file) => TemplateChoice::File(file.clone()),
         None => TemplateChoice::Own,
@@ -50,7 +119,7 @@ pub(in crate::cli) fn open_base(source: &SourceArgs, render: &RenderArgs) -> any
 }
 
 /// The prompt format that the flags mean.
-pub(in crate::cli) fn prompt_format(args: &RenderArgs, checkpoint: &Checkpoint) -> anyhow::Result<PromptFormat> {
+fn prompt_format(args: &RenderArgs, checkpoint: &Checkpoint) -> anyhow::Result<PromptFormat> {
     match &args.prompt_format {
         Some(name) => name.parse().context("--prompt-format"),
         None => Ok(PromptFormat::default_for(checkpoint.chat_template.is_some())),
@@ -58,7 +127,7 @@ pub(in crate::cli) fn prompt_format(args: &RenderArgs, checkpoint: &Checkpoint) 
 }
 
 /// Says how to ask a model that is tuned without turns although it has a template.
-pub(in crate::cli) fn say_format(args: &RenderArgs, checkpoint: &Checkpoint, quiet: bool) -> anyhow::Result<()> {
+fn say_format(args: &RenderArgs, checkpoint: &Checkpoint, quiet: bool) -> anyhow::Result<()> {
     let format = prompt_format(args, checkpoint)?;
     if matches!(format, PromptFormat::Wit | PromptFormat::Plain) && checkpoint.chat_template.is_some() {
         let name = format.name();
@@ -68,7 +137,7 @@ pub(in crate::cli) fn say_format(args: &RenderArgs, checkpoint: &Checkpoint, qui
 }
 
 /// The renderer that the flags mean.
-pub(in crate::cli) fn renderer<'a>(args: &RenderArgs, checkpoint: &'a Checkpoint) -> anyhow::Result<Renderer<'a>> {
+fn renderer<'a>(args: &RenderArgs, checkpoint: &'a Checkpoint) -> anyhow::Result<Renderer<'a>> {
     let context = checkpoint.architecture.context_tokens;
     let max_tokens = args.max_length.unwrap_or(context.min(DEFAULT_LENGTH));
     if max_tokens > context {
@@ -89,17 +158,17 @@ pub(in crate::cli) fn renderer<'a>(args: &RenderArgs, checkpoint: &'a Checkpoint
 }
 
 /// The template that asks a tuned checkpoint the way it was tuned.
-pub(in crate::cli) fn template_of(args: &RenderArgs, checkpoint: &Checkpoint) -> anyhow::Result<Option<String>> {
+fn template_of(args: &RenderArgs, checkpoint: &Checkpoint) -> anyhow::Result<Option<String>> {
     let format = prompt_format(args, checkpoint)?;
     let begins = checkpoint.tokenizer.encode("", true)?.first().copied() == checkpoint.tokenizer.bos_id();
     let begins = begins && checkpoint.tokenizer.bos_id().is_some();
     Ok(format
         .chat_template(begins)
-        .or_else(|| checkpoint.chat_template.as_ref().map(|t: &ChatTemplate| t.source().to_owned())))
+        .or_else(|| checkpoint.chat_template.as_ref().map(|template| template.source().to_owned())))
 }
 
 /// Reads and renders all files.
-pub(in crate::cli) fn read(
+fn read(
     kind: Kind,
     files: &[PathBuf],
     columns: &[String],
@@ -168,7 +237,7 @@ impl Counts<'_> {
 }
 
 /// Prints the first examples with every token marked by its role.
-pub(in crate::cli) fn show(checkpoint: &Checkpoint, items: &[TrainingItem], count: usize) -> anyhow::Result<()> {
+fn show(checkpoint: &Checkpoint, items: &[TrainingItem], count: usize) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
     let colour = out.is_terminal() && std::env::var_os("NO_COLOR").is_none();
     let mut print = |title: String, example: &TokenizedExample| -> anyhow::Result<()> {
