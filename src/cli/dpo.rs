@@ -55,7 +55,9 @@ pub(super) fn run(args: &DpoArgs) -> anyhow::Result<Exit> {
     let checkpoint = open_base(&args.tuning)?;
     let Some(mut data) = load(Kind::Preferences, &args.tuning, &checkpoint)? else { return Ok(Exit::Success) };
     let reference = args.reference.as_deref().map(|dir| open_reference(dir, args, &checkpoint)).transpose()?;
-    data.decisions["reference"] = json!(reference.as_ref().map(Checkpoint::digest));
+    if let Some(decisions) = data.decisions.as_object_mut() {
+        decisions.insert("reference".to_owned(), json!(reference.as_ref().map(Checkpoint::digest)));
+    }
     let settings = optimizer.settings(Objective::Dpo(loss), DEFAULTS, network, data.items.len())?;
     let weighting = checkpoint.provenance.weighting;
     let wit = WitJson {
