@@ -20,7 +20,7 @@ impl Bench {
         let output = bench.run(&["demo", "--export", "--output_path", "material"]);
         assert!(output.status.success(), "{}", text(&output));
         let rows = fs::read_to_string(bench.path("material/train.jsonl")).unwrap();
-        let few = rows.lines().take(64).map(|line| format!("{line}\n")).collect::<String>();
+        let few = rows.split_inclusive('\n').take(64).collect::<String>();
         fs::write(bench.path("few.jsonl"), few).unwrap();
         bench
     }
@@ -265,7 +265,7 @@ fn preferences_raise_the_reward_of_what_is_chosen_and_keep_the_weighting() {
     let bench = Bench::new();
     assert!(bench.train("p0.4-r0.6", &["--lambda-p", "0.4", "--lambda-r", "0.6", "--max-steps", "2"]).status.success());
     let row = |n: usize| format!("{{\"prompt\": \"Say the word {n}\", \"chosen\": \"cat\", \"rejected\": \"lamp\"}}\n");
-    fs::write(bench.path("prefs.jsonl"), (0..16).map(row).collect::<String>()).unwrap();
+    fs::write(bench.path("prefs.jsonl"), (0..16).map(row).collect::<Vec<_>>().concat()).unwrap();
     let output = bench.run(&[
         "dpo",
         "--base",
