@@ -19,7 +19,7 @@ use crate::train::folder::{FolderSource, StoredDtype, read_parameters, write_ada
 use crate::train::gradient::Network;
 use crate::train::journal::JOURNAL;
 use crate::train::lora::fresh_adapter;
-use crate::train::objective::TrainingItem;
+use crate::train::objective::{Objective, TrainingItem};
 use crate::train::parameters::ModelParameters;
 use crate::train::session::{BEST, EVENTS, Session, SessionEvent};
 use crate::train::settings::{Settings, WeightType};
@@ -74,9 +74,13 @@ impl Job<'_> {
         }
         let (steps, batch) = (self.settings.total_steps, self.settings.batch_size);
         let base = &self.checkpoint.name;
+        let kind = match objective {
+            Objective::Wit(_) => "examples",
+            Objective::Dpo(_) => "pairs",
+        };
         note(
             self.args.pace.quiet,
-            &format!("{base}: {} examples, {tokens} tokens{held}; {steps} steps of {batch}", self.data.items.len()),
+            &format!("{base}: {} {kind}, {tokens} tokens{held}; {steps} steps of {batch}", self.data.items.len()),
         );
         let out = self.args.source.out.clone().context("--out is missing")?;
         if self.args.pace.dry_run {
