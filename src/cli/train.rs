@@ -21,10 +21,10 @@ const DEFAULTS: Defaults = Defaults { learning_rate: 2e-5, warmup_ratio: 0.01, w
 #[command(after_help = EXAMPLES)]
 pub(super) struct TrainArgs {
     /// Weight of prompt tokens in the loss, 0 to 1; tokens of weight 0 are dropped
-    #[arg(long, alias = "prompt-loss-weight", value_name = "X", default_value_t = 0.0)]
+    #[arg(long, visible_alias = "prompt-loss-weight", value_name = "X", default_value_t = 0.0)]
     pub lambda_p: f64,
     /// Weight of response tokens in the loss, 0 to 1
-    #[arg(long, alias = "completion-loss-weight", value_name = "X", default_value_t = 1.0)]
+    #[arg(long, visible_alias = "completion-loss-weight", value_name = "X", default_value_t = 1.0)]
     pub lambda_r: f64,
     #[command(flatten)]
     pub tuning: TuningArgs,

@@ -157,6 +157,14 @@ pub enum SessionError {
     /// Counters that cannot be kept or understood.
     #[error("the run's counters: {0}; start anew with --overwrite")]
     State(serde_json::Error),
+    /// The weights that were to be kept are gone.
+    #[error(
+        "the weights of step {step}, which had the lowest validation loss, are gone from .best; start anew with --overwrite"
+    )]
+    NoBest {
+        /// The step.
+        step: usize,
+    },
     /// The event file could not be written.
     #[error(transparent)]
     Events(#[from] FolderError),
@@ -221,8 +229,9 @@ impl<'a> Session<'a> {
         &self.damaged
     }
 
-    /// Makes the steps that are left. Gives the trained numbers: the last ones, or the best where the run may stop early.
-    pub fn run(&mut self, show: &mut dyn FnMut(SessionEvent<'_>)) -> Result<Parameters, SessionError> {
+    /// Makes the steps that are left. Gives the best numbers where the run may stop early and the last ones are not the best;
+    /// otherwise the result is the model as the last step left it ([`Session::into_model`]).
+    pub fn run(&mut self, show: &mut dyn FnMut(SessionEvent<'_>)) -> Result<Option<Parameters>, SessionError> {
         let total = self.trainer.settings().total_steps;
         while self.trainer.step_count() < total && !self.state.stopped {
             let next = self.trainer.step_count() + 1;
@@ -249,9 +258,9 @@ impl<'a> Session<'a> {
             (Some(_), Some((best_step, _))) if best_step != self.trainer.step_count() => {
                 show(SessionEvent::Stopped { best_step });
                 let best = snapshot::latest(&self.out.join(BEST), &self.identity)?;
-                Ok(best.map_or_else(|| self.trainer.model().trained().clone(), |found| found.snapshot.parameters))
+                best.map(|found| Some(found.snapshot.parameters)).ok_or(SessionError::NoBest { step: best_step })
             }
-            _ => Ok(self.trainer.model().trained().clone()),
+            _ => Ok(None),
         }
     }
 

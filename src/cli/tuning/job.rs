@@ -175,7 +175,7 @@ impl Job<'_> {
         let label = out.file_name().map_or_else(|| "train".to_owned(), |name| name.to_string_lossy().into_owned());
         let mut meter = Meter::new(&label, first, total, self.args.pace.quiet);
         let mut last = None;
-        let weights = session.run(&mut |event| match event {
+        let best = session.run(&mut |event| match event {
             SessionEvent::Step(report) => meter.step(report),
             SessionEvent::Row(row) => {
                 meter.row(row);
@@ -189,7 +189,9 @@ impl Job<'_> {
         let speed = meter.tokens_per_second();
         let seconds = meter.finish();
         let mut model = session.into_model();
-        *model.trained_mut() = weights;
+        if let Some(best) = best {
+            *model.trained_mut() = best;
+        }
         self.write(out, &model)?;
         let nats = |name: &str, value: Option<f64>| value.map_or(String::new(), |value| format!(", {name} {value:.4}"));
         let last = last.map_or(String::new(), |row| {
