@@ -7,7 +7,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::Exit;
-use super::progress::note;
+use super::progress::Progress;
 use super::tuning::flags::{Defaults, TuningArgs};
 use super::tuning::job::{Job, set_threads, wit_json};
 use super::tuning::rows::{Kind, load, open_base};
@@ -73,15 +73,18 @@ pub(super) fn run(args: &DpoArgs) -> anyhow::Result<Exit> {
         if items.is_empty() {
             return Ok(());
         }
-        note(pace.quiet, &format!("asking the reference about {} pairs", items.len()));
+        let total = items.len();
+        let mut progress = Progress::new("reference log-probabilities", total, pace.quiet);
+        let done = |known| progress.update(known, total);
         match &reference {
             // A fresh adapter changes nothing: the base is the model before the first step.
-            None => ask_reference(network, model, items, limit, |_| {})?,
+            None => ask_reference(network, model, items, limit, done)?,
             Some(reference) => {
                 let frozen = ModelParameters { base: read_parameters(reference)?, adapter: None };
-                ask_reference(network, &frozen, items, limit, |_| {})?;
+                ask_reference(network, &frozen, items, limit, done)?;
             }
         }
+        progress.finish(total);
         Ok(())
     };
     Job { args: &args.tuning, checkpoint: &checkpoint, settings, data, wit, prepare: Some(&prepare) }.run()

@@ -46,8 +46,6 @@ pub const PRETRAINING_FLAGS: [&str; 18] = [
 pub const TRAINING_ROWS: usize = 24_000;
 /// Optimizer steps of each weighting that the demonstration tunes.
 pub const TUNING_STEPS: usize = 1_000;
-/// Optimizer steps of each cell of the committed grid.
-pub const GRID_STEPS: usize = 1_200;
 /// How weightings are tuned, as flags of `train`.
 pub const TUNING_FLAGS: [&str; 12] = [
     "--batch-size",

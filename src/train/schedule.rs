@@ -14,20 +14,6 @@ pub enum Decay {
     Constant,
 }
 
-impl Decay {
-    /// Every way.
-    pub const ALL: [Self; 3] = [Self::Cosine, Self::Linear, Self::Constant];
-
-    /// The name on the command line.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Cosine => "cosine",
-            Self::Linear => "linear",
-            Self::Constant => "constant",
-        }
-    }
-}
-
 /// A peak, the steps that lead up to it, and the way down.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Schedule {

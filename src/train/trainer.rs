@@ -66,11 +66,12 @@ impl Trainer {
         let schedule =
             Schedule::new(settings.learning_rate, settings.schedule, settings.warmup_ratio, settings.total_steps);
         let order = StepOrder::new(examples, settings.batch_size, settings.order, Seed(settings.seed));
-        if settings.weights == WeightType::Bf16 && model.adapter.is_some() {
+        let rounds = settings.weights == WeightType::Bf16;
+        if rounds && model.adapter.is_some() {
             // Frozen weights need no master.
             round(&mut model.base);
         }
-        let rounded = (settings.weights == WeightType::Bf16 && model.adapter.is_none()).then(|| {
+        let rounded = (rounds && model.adapter.is_none()).then(|| {
             let mut rounded = model.clone();
             round(&mut rounded.base);
             rounded
@@ -110,10 +111,6 @@ impl Trainer {
     /// The settings.
     pub fn settings(&self) -> &Settings {
         &self.settings
-    }
-
-    fn computed(&self) -> &ModelParameters {
-        self.rounded.as_ref().unwrap_or(&self.model)
     }
 
     /// One optimizer step. With `all_roles` the report has the nats of tokens that the loss drops, too.
@@ -161,37 +158,26 @@ impl Trainer {
         let objective = self.settings.objective;
         let denominator = items.iter().map(|item| objective.share(item)).sum();
         let items = items.iter().collect::<Vec<_>>();
+        let tokens = items.iter().map(|item| item.tokens()).collect::<Vec<_>>();
+        let model = self.rounded.as_ref().unwrap_or(&self.model);
         let mut sums = StepSums::default();
-        self.each_micro_batch(&items, |part| {
+        for range in micro_batches(&tokens, self.settings.micro_batch_tokens) {
+            let part = items.get(range).unwrap_or_default();
             let batch = objective.micro_batch(part, true);
-            let nats = self.network.log_probs(self.computed(), &batch)?;
+            let nats = self.network.log_probs(model, &batch)?;
             objective.slopes(part, &batch, &nats, denominator, &mut sums);
-            Ok(())
-        })?;
+        }
         Ok(sums)
     }
 
-    fn each_micro_batch(
-        &self,
-        items: &[&TrainingItem],
-        mut visit: impl FnMut(&[&TrainingItem]) -> Result<(), TrainerError>,
-    ) -> Result<(), TrainerError> {
-        let tokens = items.iter().map(|item| item.tokens()).collect::<Vec<_>>();
-        for range in micro_batches(&tokens, self.settings.micro_batch_tokens) {
-            visit(items.get(range).unwrap_or_default())?;
-        }
-        Ok(())
-    }
-
+    /// Rounds the masters anew for the network.
     fn refresh(&mut self) {
         if let Some(rounded) = &mut self.rounded {
-            for (name, parameter) in &self.model.base {
-                if let Some(target) = rounded.base.get_mut(name) {
-                    for (to, from) in target.values.iter_mut().zip(&parameter.values) {
-                        *to = half::bf16::from_f32(*from).to_f32();
-                    }
-                }
+            // In place: a step allocates nothing.
+            for (target, master) in rounded.base.values_mut().zip(self.model.base.values()) {
+                target.values.copy_from_slice(&master.values);
             }
+            round(&mut rounded.base);
         }
     }
 }

@@ -77,7 +77,7 @@ pub(in crate::cli) struct RenderArgs {
     pub show: Option<usize>,
 }
 
-/// The side of the learning rate.
+/// How the learning rate falls.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub(in crate::cli) enum ScheduleName {
     /// Half a cosine to 0
