@@ -100,7 +100,7 @@ fn generation<const PROMPTS: usize>(bencher: Bencher<'_, '_>, model: &str) {
     let Some(engine) = engine(model) else { return };
     let request = |n: usize| GenerationRequest {
         prompt: (0..20_u32).map(|i| i * 31 % 1_900 + 8 + u32::try_from(n).unwrap()).collect(),
-        decoding: Decoding { max_new_tokens: 64, stop: Vec::new(), sampling: Sampling::Greedy },
+        decoding: Decoding { max_new_tokens: 64, stop: Vec::new(), sampling: Sampling::Greedy, sample: 0 },
         end_tokens: Vec::new(),
         stream_label: String::new(),
     };

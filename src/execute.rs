@@ -7,11 +7,12 @@ use serde::Serialize;
 
 use crate::backend::{BackendError, LanguageModel};
 use crate::digest::Digest;
+use crate::judge::Judgments;
 use crate::plan::Plan;
 use crate::record::{PlanRecord, Purpose, ResponseRecord, ScoreRecord};
 use crate::request::Request;
 use crate::response::Response;
-use crate::scoring::{Judge, PatternError};
+use crate::scoring::{Judge, MetricScore, PatternError};
 use crate::store::{ResponseLog, StoreError};
 use crate::task::Task;
 
@@ -146,7 +147,8 @@ pub fn execute(
     Ok(())
 }
 
-/// Judges every recorded answer, in plan order. Pure: the same records give the same scores.
+/// Judges every recorded answer, in plan order. Pure: the same records give the same scores. What another model judges is
+/// taken from `judgments`.
 ///
 /// # Errors
 /// [`ExecuteError::Missing`] where the run is unfinished.
@@ -155,6 +157,7 @@ pub fn judge(
     tasks: &[Task],
     plan: &[PlanRecord],
     log: &ResponseLog,
+    judgments: &Judgments,
 ) -> Result<Vec<ScoreRecord>, ExecuteError> {
     let judges: BTreeMap<&str, Judge> = tasks
         .iter()
@@ -163,8 +166,12 @@ pub fn judge(
             Ok((task.name.as_str(), Judge::new(task).map_err(pattern)?))
         })
         .collect::<Result<_, ExecuteError>>()?;
-    let scores: Vec<Vec<ScoreRecord>> =
-        plan.par_iter().map(|record| judge_one(checkpoint, &judges, record, log)).collect::<Result<_, _>>()?;
+    let (label, _) = checkpoint;
+    let one = |(place, record): (usize, &PlanRecord)| {
+        let judged = judgments.get(&(label.to_owned(), place)).map(Vec::as_slice);
+        judge_one(checkpoint, &judges, record, log, judged)
+    };
+    let scores: Vec<Vec<ScoreRecord>> = plan.par_iter().enumerate().map(one).collect::<Result<_, _>>()?;
     Ok(scores.into_iter().flatten().collect())
 }
 
@@ -173,6 +180,7 @@ fn judge_one(
     judges: &BTreeMap<&str, Judge>,
     record: &PlanRecord,
     log: &ResponseLog,
+    judged: Option<&[MetricScore]>,
 ) -> Result<Vec<ScoreRecord>, ExecuteError> {
     let Purpose::Judge { variant, expectation } = &record.purpose else {
         return Ok(Vec::new());
@@ -185,7 +193,11 @@ fn judge_one(
         instance: record.instance.clone(),
         what: variant.to_string(),
     })?;
-    let scores = judge.score(expectation, &record.request, response).into_iter().map(|judged| ScoreRecord {
+    let scores = match judged {
+        Some(scores) => scores.to_vec(),
+        None => judge.score(expectation, &record.request, response),
+    };
+    let scores = scores.into_iter().map(|judged| ScoreRecord {
         checkpoint: label.to_owned(),
         task: record.task.clone(),
         instance: record.instance.clone(),
@@ -194,6 +206,7 @@ fn judge_one(
         filter: judged.filter,
         metric: judged.metric,
         score: judged.score,
+        parts: judged.parts,
         response: key.clone(),
         prompt_tokens_cut: response.prompt_tokens_cut(),
     });

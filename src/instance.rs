@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::chat::{Message, Role};
-use crate::request::Prompt;
+use crate::request::{PlainTurns, Prompt};
 
 /// A solved example shown before the question.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -32,6 +32,9 @@ pub struct PromptParts {
     pub earlier: Vec<Message>,
     /// The question itself (`doc_to_text`).
     pub query: String,
+    /// What the user says after the model's reply to `query`, turn by turn; usually nothing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub later: Vec<String>,
     /// The beginning of the answer (`gen_prefix`); often empty.
     pub assistant_prefix: String,
     /// Between a question and its answer (`target_delimiter`).
@@ -77,6 +80,11 @@ impl PromptParts {
                 self.conversation(turns)
             }
         }
+    }
+
+    /// How further turns are joined in plain text: as earlier ones are.
+    pub fn plain_turns(&self) -> PlainTurns {
+        PlainTurns { after_user: self.target_delimiter.clone(), after_reply: self.fewshot_delimiter.clone() }
     }
 
     /// The earlier turns and the question.
@@ -134,6 +142,17 @@ pub(crate) fn delimited(before: &str, after: &str, delimiter: &str) -> String {
     [before, if needs_delimiter(before, after) { delimiter } else { "" }, after].concat()
 }
 
+/// An instruction that a program verifies, with its arguments (`instruction_id_list` and `kwargs` of IFEval).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Check {
+    /// Identifier: `keywords:existence`.
+    pub id: String,
+    /// Arguments by name, as the data file gives them; nulls are dropped.
+    #[serde(default, skip_serializing_if = "serde_json::Map::is_empty")]
+    pub kwargs: serde_json::Map<String, serde_json::Value>,
+}
+
 /// What a good answer is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "kind")]
@@ -159,10 +178,37 @@ pub enum Expectation {
     },
     /// The text itself should be likely; there is no answer.
     Document,
+    /// Every reply should pass the checks of its turn.
+    Verified {
+        /// One list of checks a turn of the user.
+        turns: Vec<Vec<Check>>,
+    },
+    /// A judge decides.
+    Judged {
+        /// Category of the question; empty if not stated.
+        category: String,
+        /// What the user says, turn by turn, in the original wording.
+        questions: Vec<String>,
+        /// Reference answers, turn by turn; often none.
+        references: Vec<String>,
+        /// The answer that the reply is compared with, and who gave it; for pairwise judging.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        baseline: Option<Baseline>,
+    },
+}
+
+/// An answer that replies are compared with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Baseline {
+    /// Who gave it.
+    pub generator: String,
+    /// Its replies, turn by turn.
+    pub replies: Vec<String>,
 }
 
 /// One item of a benchmark.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Instance {
     /// Name of the task.
     pub task: String,
@@ -174,6 +220,9 @@ pub struct Instance {
     pub prompt: PromptParts,
     /// What a good answer is.
     pub expectation: Expectation,
+    /// Temperature at which this one is answered, where the task sets it by category; 0 is greedy.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub temperature: Option<f64>,
 }
 
 #[cfg(test)]

@@ -4,11 +4,11 @@
 //!
 //! | layer | modules |
 //! | --- | --- |
-//! | 0 vocabulary | [`weighting`], [`chat`], [`task`], [`instance`], [`instruction`], [`variant`], [`request`], [`response`], [`score`], [`estimate`], [`record`], [`digest`], [`seed`] |
+//! | 0 vocabulary | [`weighting`], [`chat`], [`task`], [`instance`], [`instruction`], [`variant`], [`request`], [`response`], [`score`], [`estimate`], [`record`], [`judgment`], [`digest`], [`seed`] |
 //! | 1 pure work | [`perturb`], [`scoring`], [`stats`], [`sensitivity`], [`corpus`] |
 //! | 2 files | [`data`], [`store`] |
 //! | 3 models | [`model`], [`backend`], [`train`] |
-//! | 4 orchestration | [`plan`], [`execute`], [`sweep`] |
+//! | 4 orchestration | [`plan`], [`execute`], [`judge`], [`sweep`] |
 //! | 5 what people read | [`analyze`], [`report`] |
 //! | 6 edge | [`cli`] |
 
@@ -23,6 +23,8 @@ pub mod estimate;
 pub mod execute;
 pub mod instance;
 pub mod instruction;
+pub mod judge;
+pub mod judgment;
 pub mod model;
 pub mod perturb;
 pub mod plan;

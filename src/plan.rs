@@ -73,7 +73,7 @@ struct Wording {
 }
 
 impl Plan {
-    /// Adds the questions of one task.
+    /// Adds the questions of one task. Prompt sets of a dialogue are over its first turn.
     pub fn add_task(
         &mut self,
         task: &Task,
@@ -183,6 +183,17 @@ fn unperturbable(task: &Task) -> Option<&'static str> {
     }
 }
 
+/// The decoding with the temperature that an instance asks for; 0 is greedy.
+fn at_temperature(decoding: &Decoding, temperature: Option<f64>) -> Decoding {
+    let Some(temperature) = temperature else { return decoding.clone() };
+    let sampling = match decoding.sampling {
+        _ if temperature <= 0.0 => Sampling::Greedy,
+        Sampling::Random { top_p, top_k, seed, .. } => Sampling::Random { temperature, top_p, top_k, seed },
+        Sampling::Greedy => Sampling::Random { temperature, top_p: 1.0, top_k: None, seed: 0 },
+    };
+    Decoding { sampling, ..decoding.clone() }
+}
+
 fn request(
     task: &Task,
     instance: &Instance,
@@ -192,8 +203,17 @@ fn request(
     let prompt = || wording.prompt.present(presentation);
     let continuation = |text: &str| Continuation::Text(format!("{}{text}", wording.prompt.target_delimiter));
     match (&task.output, &wording.expectation) {
-        (OutputType::GenerateUntil(decoding), Expectation::Text { .. }) => {
-            Ok(Request::Generate { prompt: prompt(), decoding: decoding.clone() })
+        (
+            OutputType::GenerateUntil(decoding),
+            Expectation::Text { .. } | Expectation::Verified { .. } | Expectation::Judged { .. },
+        ) => {
+            let decoding = at_temperature(decoding, instance.temperature);
+            if wording.prompt.later.is_empty() {
+                return Ok(Request::Generate { prompt: prompt(), decoding });
+            }
+            let turns = wording.prompt.later.clone();
+            let plain = (presentation == Presentation::Text).then(|| wording.prompt.plain_turns());
+            Ok(Request::Dialogue { prompt: prompt(), turns, plain, decoding })
         }
         (OutputType::MultipleChoice, Expectation::Choice { choices, .. }) => Ok(Request::LogLikelihood {
             prompt: prompt(),
@@ -220,7 +240,7 @@ fn prompt_set(
     presentation: Presentation,
     posix: PosixSettings,
 ) -> PlanRecord {
-    let decoding = Decoding { max_new_tokens: posix.max_new_tokens, stop: Vec::new(), sampling: Sampling::Greedy };
+    let decoding = Decoding { max_new_tokens: posix.max_new_tokens, stop: Vec::new(), sampling: Sampling::Greedy, sample: 0 };
     PlanRecord {
         task: task.name.clone(),
         instance: instance.id.clone(),

@@ -6,7 +6,7 @@ use crate::digest::Digest;
 use crate::instance::Expectation;
 use crate::request::Request;
 use crate::response::{Response, is_zero};
-use crate::score::Score;
+use crate::score::{Score, ScorePart};
 use crate::variant::VariantId;
 
 /// Why a request is asked.
@@ -84,6 +84,9 @@ pub struct ScoreRecord {
     pub metric: String,
     /// The judgment.
     pub score: Score,
+    /// What it is made of, where it has parts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<ScorePart>,
     /// Key of the response that was judged.
     pub response: Digest,
     /// Tokens cut off the left of the prompt because the model's context is too short for it.

@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::chat::Message;
+use crate::chat::{Message, Role};
+use crate::response::is_zero;
 
 /// The text a model is given.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -22,6 +23,25 @@ pub enum Prompt {
 }
 
 impl Prompt {
+    /// The prompt with the model's reply to it and what the user says next.
+    pub fn continued(&self, reply: &str, turn: &str, plain: Option<&PlainTurns>) -> Self {
+        match self {
+            Self::Text(text) => {
+                let (after_user, after_reply) =
+                    plain.map_or((" ", "\n\n"), |plain| (plain.after_user.as_str(), plain.after_reply.as_str()));
+                Self::Text([text, after_user, reply.trim(), after_reply, turn].concat())
+            }
+            Self::Chat { messages, assistant_prefix } => {
+                let reply = Message::new(Role::Assistant, format!("{assistant_prefix}{reply}"));
+                let next = [reply, Message::new(Role::User, turn)];
+                Self::Chat {
+                    messages: messages.iter().cloned().chain(next).collect(),
+                    assistant_prefix: assistant_prefix.clone(),
+                }
+            }
+        }
+    }
+
     /// The prompt as people read it: turns are headed by their role.
     pub fn as_readable_text(&self) -> String {
         match self {
@@ -78,6 +98,26 @@ pub struct Decoding {
     pub stop: Vec<String>,
     /// How tokens are chosen.
     pub sampling: Sampling,
+    /// Which of several samples of the same question this is, from 0: `repeats` of a task or of a judge.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub sample: usize,
+}
+
+impl Decoding {
+    /// The likeliest tokens, at most so many, to the end token.
+    pub fn greedy(max_new_tokens: usize) -> Self {
+        Self { max_new_tokens, stop: Vec::new(), sampling: Sampling::Greedy, sample: 0 }
+    }
+}
+
+/// How the turns of a conversation are written for a model that is asked with plain text.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PlainTurns {
+    /// After what the user says.
+    pub after_user: String,
+    /// After what the model answers.
+    pub after_reply: String,
 }
 
 /// One question to a model. A request is self-contained: its hash, with the weights' digest, keys its record.
@@ -97,6 +137,26 @@ pub enum Request {
         prompt: Prompt,
         /// The continuations, for example the choices of a question.
         continuations: Vec<Continuation>,
+    },
+    /// A conversation: the model answers the prompt's last turn, then every following turn of the user, seeing its own
+    /// earlier replies.
+    Dialogue {
+        /// The conversation up to the user's first turn.
+        prompt: Prompt,
+        /// What the user says after each reply, in order.
+        turns: Vec<String>,
+        /// How turns are joined where the prompt is plain text; a chat prompt needs none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        plain: Option<PlainTurns>,
+        /// The decoding settings of every reply.
+        decoding: Decoding,
+    },
+    /// Log-probability of each candidate as the very next token: what a judge that answers with one token is asked.
+    NextToken {
+        /// The prompt.
+        prompt: Prompt,
+        /// Texts of one token each.
+        candidates: Vec<String>,
     },
     /// Log-probability of a whole text, in windows of the model's context length where it is longer.
     Rolling {

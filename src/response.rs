@@ -59,6 +59,16 @@ pub enum Response {
         /// One entry a continuation.
         continuations: Vec<ContinuationLogProb>,
     },
+    /// Answer to `Dialogue`: one reply a turn of the user.
+    Dialogue {
+        /// The replies, first to last.
+        replies: Vec<Generation>,
+    },
+    /// Answer to `NextToken`.
+    NextToken {
+        /// One entry a candidate, in nats; `None` where a server lists its likeliest tokens and this is none of them.
+        log_probs: Vec<Option<f64>>,
+    },
     /// Answer to `Rolling`.
     Rolling {
         /// Log-probability of the text, in nats.
@@ -87,8 +97,17 @@ impl Response {
         match self {
             Self::Generated(generation) => generation.prompt_tokens_cut,
             Self::LogProbs { continuations } => continuations.iter().map(|c| c.prompt_tokens_cut).max().unwrap_or(0),
-            Self::PromptSet { replies, .. } => replies.iter().map(|reply| reply.prompt_tokens_cut).max().unwrap_or(0),
-            Self::Rolling { .. } | Self::Failed { .. } => 0,
+            Self::PromptSet { replies, .. } | Self::Dialogue { replies } => replies.iter().map(|reply| reply.prompt_tokens_cut).max().unwrap_or(0),
+            Self::NextToken { .. } | Self::Rolling { .. } | Self::Failed { .. } => 0,
+        }
+    }
+
+    /// The texts that were generated: one, or one a turn of a dialogue; none for other kinds.
+    pub fn replies(&self) -> &[Generation] {
+        match self {
+            Self::Generated(generation) => std::slice::from_ref(generation),
+            Self::Dialogue { replies } | Self::PromptSet { replies, .. } => replies,
+            Self::LogProbs { .. } | Self::NextToken { .. } | Self::Rolling { .. } | Self::Failed { .. } => &[],
         }
     }
 }

@@ -125,11 +125,25 @@ pub enum Metric {
     BytePerplexity,
     /// Rolling tasks: `-sum log P / bytes / ln 2`, over all documents together.
     BitsPerByte,
+    /// Verified tasks: the replies follow every instruction.
+    PromptLevelStrictAcc,
+    /// Verified tasks: share of all instructions that are followed, prompts weighing by their instructions.
+    InstLevelStrictAcc,
+    /// As `prompt_level_strict_acc`, where markup and framing lines may be set aside.
+    PromptLevelLooseAcc,
+    /// As `inst_level_strict_acc`, where markup and framing lines may be set aside.
+    InstLevelLooseAcc,
+    /// MT-Bench: the judge's rating, 1 to 10, mean over the turns.
+    Rating,
+    /// AlpacaEval: the judge's preference over the baseline, in `[0, 1]`.
+    WinRate,
+    /// AlpacaEval: 1 where the reply is preferred, 0 where the baseline is, one half for a draw.
+    DiscreteWinRate,
 }
 
 impl Metric {
     /// All of them, in declaration order.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 14] = [
         Self::Acc,
         Self::AccNorm,
         Self::ExactMatch,
@@ -137,6 +151,13 @@ impl Metric {
         Self::WordPerplexity,
         Self::BytePerplexity,
         Self::BitsPerByte,
+        Self::PromptLevelStrictAcc,
+        Self::InstLevelStrictAcc,
+        Self::PromptLevelLooseAcc,
+        Self::InstLevelLooseAcc,
+        Self::Rating,
+        Self::WinRate,
+        Self::DiscreteWinRate,
     ];
 
     /// The name that task files and records use.
@@ -149,6 +170,13 @@ impl Metric {
             Self::WordPerplexity => "word_perplexity",
             Self::BytePerplexity => "byte_perplexity",
             Self::BitsPerByte => "bits_per_byte",
+            Self::PromptLevelStrictAcc => "prompt_level_strict_acc",
+            Self::InstLevelStrictAcc => "inst_level_strict_acc",
+            Self::PromptLevelLooseAcc => "prompt_level_loose_acc",
+            Self::InstLevelLooseAcc => "inst_level_loose_acc",
+            Self::Rating => "rating",
+            Self::WinRate => "win_rate",
+            Self::DiscreteWinRate => "discrete_win_rate",
         }
     }
 
@@ -159,13 +187,26 @@ impl Metric {
 
     /// Whether more is better, unless the task says otherwise.
     pub fn higher_is_better(self) -> bool {
-        matches!(self, Self::Acc | Self::AccNorm | Self::ExactMatch)
+        !matches!(self, Self::Perplexity | Self::WordPerplexity | Self::BytePerplexity | Self::BitsPerByte)
+    }
+
+    /// Whether every value lies in `[0, 1]`.
+    pub fn is_share(self) -> bool {
+        self.higher_is_better() && self != Self::Rating
     }
 
     /// How instances are combined, unless the task says otherwise.
     pub fn default_aggregation(self) -> Aggregation {
         match self {
-            Self::Acc | Self::AccNorm | Self::ExactMatch => Aggregation::Mean,
+            Self::Acc
+            | Self::AccNorm
+            | Self::ExactMatch
+            | Self::PromptLevelStrictAcc
+            | Self::PromptLevelLooseAcc
+            | Self::Rating
+            | Self::WinRate
+            | Self::DiscreteWinRate => Aggregation::Mean,
+            Self::InstLevelStrictAcc | Self::InstLevelLooseAcc => Aggregation::WeightedMean,
             Self::Perplexity => Aggregation::Perplexity,
             Self::WordPerplexity | Self::BytePerplexity => Aggregation::WeightedPerplexity,
             Self::BitsPerByte => Aggregation::BitsPerByte,
@@ -185,6 +226,8 @@ impl fmt::Display for Metric {
 pub enum Aggregation {
     /// The mean.
     Mean,
+    /// The mean, instances weighing by their parts: the share of all instructions.
+    WeightedMean,
     /// `exp(-mean)` of log-probabilities.
     Perplexity,
     /// `exp(-sum of log-probabilities / sum of weights)`; the weights are words or bytes.
@@ -198,6 +241,7 @@ impl Aggregation {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Mean => "mean",
+            Self::WeightedMean => "weighted_mean",
             Self::Perplexity => "perplexity",
             Self::WeightedPerplexity => "weighted_perplexity",
             Self::BitsPerByte => "bits_per_byte",
@@ -242,7 +286,7 @@ impl MetricSpec {
 }
 
 /// What `metadata.wit_eval` says about a task, besides where its data are.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TaskProfile {
     /// The field of knowledge or skill, for grouping in reports; empty if not stated.
     pub domain: String,
@@ -254,6 +298,9 @@ pub struct TaskProfile {
     pub protect: Vec<String>,
     /// The field that says which documents belong together; without it every document is its own cluster.
     pub cluster: Option<String>,
+    /// What guessing scores on the primary metric, where the task knows it; `None` lets multiple choice work it out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub chance: Option<f64>,
     /// What readers must know before they conclude anything from the scores; stands at the top of reports.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
@@ -267,8 +314,71 @@ impl Default for TaskProfile {
             perturbable: true,
             protect: Vec::new(),
             cluster: None,
+            chance: None,
             note: None,
         }
+    }
+}
+
+/// Which reading of IFEval's 25 instructions is verified where programs differ.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum VerifierMode {
+    /// As the benchmark's own program, made deterministic.
+    #[default]
+    Official,
+    /// As lm-evaluation-harness.
+    LmEval,
+    /// With the known defects mended.
+    Fixed,
+}
+
+impl VerifierMode {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Official, Self::LmEval, Self::Fixed];
+
+    /// The name on the command line.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Official => "official",
+            Self::LmEval => "lm-eval",
+            Self::Fixed => "fixed",
+        }
+    }
+}
+
+impl fmt::Display for VerifierMode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Who judges the replies (`metadata.wit_eval.scorer`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "scorer", content = "mode")]
+pub enum Scorer {
+    /// Filters and metrics compare answers with targets.
+    #[default]
+    Targets,
+    /// A program verifies the instructions of each prompt (columns `instruction_id_list` and `kwargs`).
+    Instructions(VerifierMode),
+    /// A program verifies every reply of a dialogue (column `turns` of `{user, checks}`).
+    Dialogue,
+    /// A judge rates replies from 1 to 10, as MT-Bench does.
+    MtBench,
+    /// A judge compares replies with a baseline's, as AlpacaEval does.
+    AlpacaEval,
+}
+
+impl Scorer {
+    /// Whether filters and metrics do it all.
+    pub fn is_targets(&self) -> bool {
+        *self == Self::Targets
+    }
+
+    /// Whether another model is needed.
+    pub fn needs_judge(self) -> bool {
+        matches!(self, Self::MtBench | Self::AlpacaEval)
     }
 }
 
@@ -293,6 +403,9 @@ pub struct Task {
     pub num_fewshot: usize,
     /// How often each request is asked; 1 (others are refused when a task is loaded).
     pub repeats: usize,
+    /// Who judges the replies.
+    #[serde(default, skip_serializing_if = "Scorer::is_targets")]
+    pub scorer: Scorer,
     /// What `metadata.wit_eval` says.
     pub profile: TaskProfile,
 }
@@ -385,6 +498,7 @@ mod tests {
                 max_new_tokens: 8,
                 stop: vec!["\n".into()],
                 sampling: Sampling::Greedy,
+                sample: 0,
             }),
             filters: vec![FilterPipeline {
                 name: "none".into(),
@@ -397,6 +511,7 @@ mod tests {
             metrics: vec![MetricSpec::new(Metric::ExactMatch)],
             num_fewshot: 2,
             repeats: 1,
+            scorer: Scorer::Instructions(VerifierMode::LmEval),
             profile: TaskProfile::default(),
         };
         for output in [task.output.clone(), OutputType::MultipleChoice] {

@@ -12,6 +12,7 @@ const LAYERS: [&[&str]; 7] = [
         "estimate",
         "instance",
         "instruction",
+        "judgment",
         "record",
         "request",
         "response",

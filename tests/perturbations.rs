@@ -3,11 +3,14 @@
 #![allow(clippy::print_stdout)]
 
 use std::path::PathBuf;
+use std::sync::LazyLock;
 
 use proptest::prelude::*;
-use wit_eval::instance::{Expectation, Instance, PromptParts, Shot};
+use wit_eval::instance::{Check, Expectation, Instance, PromptParts, Shot};
 use wit_eval::perturb::protect::{Part, PromptText, words};
-use wit_eval::perturb::{Outcome, PerturbationKind, PerturbationSpec, Perturbed, Perturber, Strength};
+use wit_eval::perturb::{
+    Outcome, PerturbationKind, PerturbationSpec, Perturbed, Perturber, Strength, arguments_survive,
+};
 use wit_eval::seed::Seed;
 
 /// The kinds that edit text in place and so must keep every protected stretch.
@@ -37,15 +40,16 @@ fn instance(instruction: &str, query: &str, expectation: Expectation, protected:
                 target: "12".into(),
                 ..Shot::default()
             }],
-            earlier: Vec::new(),
             query: query.into(),
             assistant_prefix: "The answer is".into(),
             target_delimiter: " ".into(),
             fewshot_delimiter: "\n\n".into(),
             system: Some("Be brief.".into()),
             protected,
+            ..PromptParts::default()
         },
         expectation,
+        temperature: None,
     }
 }
 
@@ -244,7 +248,6 @@ proptest! {
 }
 
 fn perturber_once() -> &'static Perturber {
-    use std::sync::LazyLock;
     static PERTURBER: LazyLock<Perturber> = LazyLock::new(perturber);
     &PERTURBER
 }
@@ -322,22 +325,182 @@ fn bbh_rows() -> Option<Vec<Instance>> {
     Some(rows)
 }
 
-fn ifeval_rows() -> Option<Vec<Instance>> {
-    let text = std::fs::read_to_string(data_folder()?.join("ifeval/input_data.jsonl")).ok()?;
+/// A JSONL file in IFEval's layout, as instances without task file.
+fn instruction_rows(file: &str) -> Option<Vec<Instance>> {
+    let text = std::fs::read_to_string(data_folder()?.join(file)).ok()?;
     let rows = text.lines().map(|line| {
         let row: serde_json::Value = serde_json::from_str(line).unwrap();
-        let mut protected = Vec::new();
-        for kwargs in row["kwargs"].as_array().unwrap() {
-            for value in kwargs.as_object().unwrap().values() {
-                let listed = value.as_array().cloned().unwrap_or_else(|| vec![value.clone()]);
-                protected.extend(listed.iter().filter_map(|value| value.as_str().map(str::to_owned)));
-            }
-        }
-        let mut found = instance("", row["prompt"].as_str().unwrap(), Expectation::Document, protected);
-        found.id = format!("ifeval/{}", row["key"]);
-        found
+        let ids = row["instruction_id_list"].as_array().unwrap().iter();
+        let checks = ids.zip(row["kwargs"].as_array().unwrap()).map(|(id, kwargs)| {
+            let kwargs = kwargs.as_object().unwrap().iter().filter(|(_, value)| !value.is_null());
+            let kwargs = kwargs.map(|(name, value)| (name.clone(), value.clone())).collect();
+            Check { id: id.as_str().unwrap().to_owned(), kwargs }
+        });
+        let expectation = Expectation::Verified { turns: vec![checks.collect()] };
+        let prompt = PromptParts { query: row["prompt"].as_str().unwrap().to_owned(), ..PromptParts::default() };
+        let id = format!("{file}/{}", row["key"]);
+        Instance { task: "ifeval".into(), cluster: id.clone(), id, prompt, expectation, temperature: None }
     });
     Some(rows.collect())
+}
+
+fn ifeval_rows() -> Option<Vec<Instance>> {
+    instruction_rows("ifeval/input_data.jsonl")
+}
+
+/// Occurrences whatever the case, as they are written.
+fn written<'a>(text: &'a str, wanted: &str) -> Vec<&'a str> {
+    let (folded, wanted) = (text.to_ascii_lowercase(), wanted.to_ascii_lowercase());
+    folded.match_indices(&wanted).map(|(at, _)| &text[at..at + wanted.len()]).collect()
+}
+
+/// What an instruction is made of besides its arguments: a name, the instructions that it belongs to (all, where none is
+/// named), and whether exactly as many are wanted. A paraphrase may say `one` where the original does not.
+const STATED: [(&str, &[&str], bool, &str); 13] = [
+    (
+        "numerals",
+        &[],
+        false,
+        r"(?i)\b(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|twenty|thirty|forty|fifty|hundred|once|twice|thrice|first|second|third|fourth|fifth|sixth|seventh)\b|\p{N}+",
+    ),
+    (
+        "relations",
+        &[],
+        false,
+        r"(?i)\b(?:at least|at most|less than|fewer than|more than|or more|or less|or fewer|exactly|only|not|no|without)\b",
+    ),
+    ("shapes", &[], true, r"<<[^<>\n]*>>|\[[^\[\]\n]*\]|\*{3,}|\*\w[^*\n]*\*|```|P\.P\.S|P\.S"),
+    ("words in capitals", &[], false, r"\b\p{Lu}{2,}\b"),
+    ("case", &["change_case"], true, r"(?i)\b(?:(?:lower|upper)[- ]?cased?|capital(?:s|ized|ize)?|all caps)\b"),
+    ("commas", &["punctuation:no_comma"], true, r"(?i)\bcommas?\b"),
+    ("JSON", &["detectable_format:json_format"], true, r"(?i)\bjson\b"),
+    ("bullet points", &["detectable_format:number_bullet_lists"], true, r"(?i)\bbullet(?:s| points?)?\b"),
+    ("placeholders", &["detectable_content:number_placeholders"], true, r"(?i)\bplaceholders?\b|square brackets"),
+    ("quotation", &["startend:quotation"], true, r"(?i)double quot\w+( marks)?"),
+    ("title", &["detectable_format:title"], true, r"(?i)\btitle\b|double angular brackets"),
+    ("separator", &["combination:two_responses"], true, "[*]{6}"),
+    (
+        "language",
+        &["language:response_language"],
+        true,
+        r"\b(?:Kannada|Punjabi|Marathi|Persian|Vietnamese|Korean|Hindi|German|Arabic|Russian|Swahili|Urdu|Tamil|Telugu|Thai|Italian|Portuguese|Bengali|Bulgarian|Finnish|Gujarati|Nepali|Farsi)\b",
+    ),
+];
+
+fn all<'a>(text: &'a str, place: usize) -> Vec<&'a str> {
+    static COMPILED: LazyLock<Vec<regex::Regex>> =
+        LazyLock::new(|| STATED.iter().map(|stated| regex::Regex::new(stated.3).unwrap()).collect());
+    COMPILED[place].find_iter(text).map(|found| found.as_str()).collect()
+}
+
+/// What of an instruction a wording changed, judged by another reading than the program's own.
+fn damage(check: &Check, original: &str, wording: &str) -> Option<String> {
+    let strings = check.kwargs.iter().filter(|(name, _)| !name.ends_with("relation") && *name != "language");
+    let strings = strings.flat_map(|(_, value)| value.as_array().cloned().unwrap_or_else(|| vec![value.clone()]));
+    for text in strings.filter_map(|value| value.as_str().map(|text| text.trim().to_owned())) {
+        let mentions = match text.chars().count() {
+            1 => ["letter {}", "\"{}\"", "'{}'", "“{}”"].map(|mention| mention.replace("{}", &text)).to_vec(),
+            _ => vec![text],
+        };
+        for mention in mentions {
+            let (before, after) = (written(original, &mention), written(wording, &mention));
+            if before != after {
+                return Some(format!("{}: {mention:?}: {before:?} became {after:?}", check.id));
+            }
+        }
+    }
+    for (place, (what, ids, exact, _)) in STATED.iter().enumerate() {
+        if !ids.is_empty() && !ids.iter().any(|id| check.id.starts_with(id)) {
+            continue;
+        }
+        let (before, after) = (all(original, place), all(wording, place));
+        let mut rest = after.iter();
+        let lost = before.iter().any(|stated| !rest.any(|kept| kept == stated));
+        if lost || (*exact && before.len() != after.len()) {
+            return Some(format!("{}: {what}: {before:?} became {after:?}", check.id));
+        }
+    }
+    None
+}
+
+/// Variants of each kind, and draws given up because an instruction would have been lost.
+type Counts = [(usize, usize); PerturbationKind::ALL.len()];
+
+/// Every kind, strength and several draws on every row, on two threads; how many variants there were.
+fn instructions_survive(rows: &[Instance], draws: usize) -> usize {
+    let mut counts = Counts::default();
+    std::thread::scope(|scope| {
+        let halves = rows.chunks(rows.len().div_ceil(2)).map(|half| scope.spawn(move || survivors(half, draws)));
+        for half in halves.collect::<Vec<_>>() {
+            let found = half.join().unwrap_or_else(|problem| std::panic::resume_unwind(problem));
+            for (sum, found) in counts.iter_mut().zip(found) {
+                *sum = (sum.0 + found.0, sum.1 + found.1);
+            }
+        }
+    });
+    for (kind, (made, lost)) in PerturbationKind::ALL.into_iter().zip(counts) {
+        println!("{kind}: {made} variants, {lost} given up");
+    }
+    counts.into_iter().map(|(made, _)| made).sum()
+}
+
+fn survivors(rows: &[Instance], draws: usize) -> Counts {
+    let perturber = perturber_once();
+    let mut counts = Counts::default();
+    for row in rows {
+        let Expectation::Verified { turns } = &row.expectation else { panic!("verified") };
+        for (place, kind) in PerturbationKind::ALL.into_iter().enumerate() {
+            let rates: &[f64] = if TEXT_LEVEL.contains(&kind) { &[0.3, 1.0] } else { &[] };
+            for strength in NAMED.into_iter().chain(rates.iter().copied().map(Strength::Rate)) {
+                let spec = PerturbationSpec { kind, strength, draws };
+                for (id, outcome) in perturber.variants(row, &[spec], Seed(41)) {
+                    counts[place].1 += usize::from(outcome.reason().is_some_and(|reason| reason.contains("be lost")));
+                    let Some(found) = outcome.changed() else { continue };
+                    counts[place].0 += 1;
+                    assert_ne!(found.prompt, row.prompt);
+                    assert_eq!(found.expectation, row.expectation);
+                    let (before, after) = (&row.prompt.query, &found.prompt.query);
+                    let checks = turns[0].iter().collect::<Vec<_>>();
+                    arguments_survive(before, after, &checks).unwrap_or_else(|lost| panic!("{} {id}: {lost}", row.id));
+                    if let Some(problem) = turns[0].iter().find_map(|check| damage(check, before, after)) {
+                        panic!("{} {id}: {problem}\n{before}\n-----\n{after}", row.id);
+                    }
+                }
+            }
+        }
+    }
+    counts
+}
+
+#[test]
+fn every_perturbed_ifeval_prompt_is_verifiable_by_the_same_arguments() {
+    let Some(rows) = ifeval_rows() else { return };
+    assert_eq!(rows.len(), 541);
+    let made = instructions_survive(&rows, 2);
+    println!("{} prompts, {made} variants", rows.len());
+    assert!(made > 40 * rows.len(), "{made}");
+}
+
+#[test]
+fn every_perturbed_ifbench_prompt_is_verifiable_by_the_same_arguments() {
+    let Some(rows) = instruction_rows("ifbench/IFBench_test.jsonl") else { return };
+    let made = instructions_survive(&rows, 1);
+    println!("{} prompts, {made} variants", rows.len());
+    assert!(made > 12 * rows.len(), "{made}");
+}
+
+#[test]
+fn the_check_of_instructions_can_fail() {
+    let check = |id: &str, kwargs: &str| Check { id: id.into(), kwargs: serde_json::from_str(kwargs).unwrap() };
+    let keyword = check("keywords:existence", r#"{"keywords": ["Harbour"]}"#);
+    let original = "Use the word harbour at least twice, no commas, as <<title>>, in all lowercase.";
+    let case = check("change_case:english_lowercase", "{}");
+    assert_eq!(damage(&keyword, original, original), None);
+    for broken in ["harbour", "twice", "at least", "<<title>>"] {
+        assert!(damage(&keyword, original, &original.replace(broken, "x")).is_some(), "{broken}");
+    }
+    assert!(damage(&case, original, &original.replace("lowercase", "lowercsae")).is_some());
+    assert!(damage(&case, "Stress KEY words.", "Stress Key words.").is_some());
 }
 
 fn real_rows_keep(rows: Option<Vec<Instance>>, at_least: usize) {

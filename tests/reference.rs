@@ -179,7 +179,7 @@ impl Model {
 fn request(prompt: &[u32], max_new_tokens: usize, stop: &[String], end_tokens: &[u32]) -> GenerationRequest {
     GenerationRequest {
         prompt: prompt.to_vec(),
-        decoding: Decoding { max_new_tokens, stop: stop.to_vec(), sampling: Sampling::Greedy },
+        decoding: Decoding { max_new_tokens, stop: stop.to_vec(), sampling: Sampling::Greedy, sample: 0 },
         end_tokens: end_tokens.to_vec(),
         stream_label: String::new(),
     }
@@ -420,7 +420,7 @@ fn trained_story_models_say_what_they_are_known_to_say() {
             continue;
         }
         let model = LocalModel::open(&folder, &CheckpointOptions::default(), &LocalOptions::default()).unwrap();
-        let decoding = Decoding { max_new_tokens: 100, stop: Vec::new(), sampling: Sampling::Greedy };
+        let decoding = Decoding { max_new_tokens: 100, stop: Vec::new(), sampling: Sampling::Greedy, sample: 0 };
         let request = Request::Generate { prompt: Prompt::Text(prompt.to_owned()), decoding };
         let mut text = String::new();
         let done = &mut |_: usize, response| match response {

@@ -7,6 +7,7 @@ use crate::sensitivity::{Measure, PosixMode, Sensitivity, VariantPerformance};
 use crate::store::{CheckpointEntry, RunSettings};
 use crate::variant::VariantId;
 
+pub use super::breakdown::{Breakdown, BreakdownRow};
 pub use super::weightings::results::{
     Arm, ArmKind, ArmMeasure, ArmResult, BenchmarkKind, BenchmarkWeightings, BestSet, Contrast, ContrastVerdict,
     Headline, NotComparable, SeedVariance, WeightingsAnalysis,
@@ -133,6 +134,9 @@ pub struct TaskAnalysis {
     pub posix: Posix,
     /// Every metric under every filter; the first stands for the task where there is room for one.
     pub metrics: Vec<MetricAnalysis>,
+    /// What the number is made of: categories of instructions, turns, lengths.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub breakdown: Option<Breakdown>,
     /// Instances whose judgment changed most between wordings, by the first metric.
     pub flipped: Vec<FlippedInstance>,
 }

@@ -113,7 +113,13 @@ fn naming(record: &PlanRecord, variant: &VariantId, original: &OriginalList<'_>)
             }
         }
         (Expectation::Choice { .. } | Expectation::Text { .. }, _) => None,
-        (Expectation::Continuation { .. } | Expectation::Document, _) => Some(None),
+        (
+            Expectation::Continuation { .. }
+            | Expectation::Document
+            | Expectation::Verified { .. }
+            | Expectation::Judged { .. },
+            _,
+        ) => Some(None),
     }
 }
 

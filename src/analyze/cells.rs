@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use crate::record::ScoreRecord;
+use crate::record::{Purpose, ScoreRecord};
 use crate::score::Score;
 use crate::scoring::{WeightedCredit, weight};
 use crate::sensitivity::{CreditMatrix, MatrixRow};
@@ -113,7 +113,8 @@ impl<'p, 'a> Cells<'p, 'a> {
         let item = |row: usize| {
             let cells = columns.iter().filter_map(|column| {
                 let question = self.plan.question.get(&(row, *column))?;
-                Some((self.credit(row, *column)?, weight(spec.metric, &question.request)))
+                let Purpose::Judge { expectation, .. } = &question.purpose else { return None };
+                Some((self.credit(row, *column)?, weight(spec.metric, expectation, &question.request)))
             });
             together(&cells.collect::<Vec<_>>())
         };

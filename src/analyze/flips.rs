@@ -73,13 +73,13 @@ fn exchange(inputs: &TaskInputs<'_, '_>, cells: &Cells<'_, '_>, row: usize, colu
     };
     let response = (inputs.run.response_of)(inputs.checkpoint, &question.request);
     let reply = match response {
-        Some(Response::Generated(generation)) => generation.text.as_str(),
-        _ => "",
+        Some(Response::PromptSet { .. }) | None => String::new(),
+        Some(response) => conversation(response),
     };
     Some(Exchange {
         variant: record.variant.clone(),
         prompt: cut(&prompt(&question.request)),
-        reply: cut(reply),
+        reply: cut(&reply),
         choices: choices(question, response),
         answer: cut(answer),
         credit: *credit,
@@ -87,9 +87,26 @@ fn exchange(inputs: &TaskInputs<'_, '_>, cells: &Cells<'_, '_>, row: usize, colu
     })
 }
 
+/// What was generated; the replies of a dialogue are numbered.
+fn conversation(response: &Response) -> String {
+    match response.replies() {
+        [reply] => reply.text.clone(),
+        replies => {
+            let turns = replies.iter().zip(1..).map(|(reply, turn)| format!("[{turn}] {}", reply.text));
+            turns.collect::<Vec<_>>().join("\n\n")
+        }
+    }
+}
+
 fn prompt(request: &Request) -> String {
     match request {
-        Request::Generate { prompt, .. } | Request::LogLikelihood { prompt, .. } => prompt.as_readable_text(),
+        Request::Generate { prompt, .. }
+        | Request::LogLikelihood { prompt, .. }
+        | Request::NextToken { prompt, .. } => prompt.as_readable_text(),
+        Request::Dialogue { prompt, turns, .. } => {
+            let turns = turns.iter().zip(2..).map(|(turn, number)| format!("[{number}] {turn}"));
+            std::iter::once(prompt.as_readable_text()).chain(turns).collect::<Vec<_>>().join("\n\n")
+        }
         Request::Rolling { text } => text.clone(),
         Request::PromptSet { prompts, .. } => prompts.first().map(Prompt::as_readable_text).unwrap_or_default(),
     }
@@ -127,6 +144,8 @@ fn expected(question: &PlanRecord) -> String {
         Expectation::Choice { choices, gold } => gold.iter().filter_map(|place| choices.get(*place)).cloned().collect(),
         Expectation::Continuation { text } => vec![text.clone()],
         Expectation::Text { targets, .. } => targets.clone(),
+        Expectation::Verified { turns } => turns.iter().flatten().map(|check| check.id.clone()).collect(),
+        Expectation::Judged { references, .. } => references.clone(),
         Expectation::Document => Vec::new(),
     };
     cut(&texts.iter().map(|text| text.trim()).collect::<Vec<_>>().join(" | "))

@@ -3,6 +3,7 @@
 
 pub mod analysis;
 mod answers;
+mod breakdown;
 mod cells;
 mod command;
 mod findings;

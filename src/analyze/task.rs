@@ -15,7 +15,8 @@ use crate::stats::{cluster_indices, paired_difference};
 use crate::task::{Metric, MetricSpec, OutputType, Task};
 
 use super::AnalyzeError;
-use super::analysis::{MetricAnalysis, PerturbationAnalysis, Posix, TaskAnalysis};
+use super::analysis::{Breakdown, MetricAnalysis, PerturbationAnalysis, Posix, TaskAnalysis};
+use super::breakdown::Original;
 use super::cells::{Cells, CellsKey, count_reasons};
 use super::flips::flipped_instances;
 use super::inputs::{AnalyzeOptions, RunInputs, TaskPlan, row_name};
@@ -68,9 +69,28 @@ pub(super) fn analyze_task(inputs: &TaskInputs<'_, '_>) -> Result<(TaskAnalysis,
         cut_prompts,
         posix: posix(inputs, &sets),
         metrics,
+        breakdown: breakdown(inputs),
         flipped,
     };
     Ok((analysis, samples))
+}
+
+/// What the task's number is made of.
+fn breakdown(inputs: &TaskInputs<'_, '_>) -> Option<Breakdown> {
+    let TaskInputs { task, plan, .. } = *inputs;
+    let originals = |metric: Metric| {
+        let filter = task.filters.first().map_or("", |filter| filter.name.as_str());
+        let key = CellsKey { checkpoint: inputs.checkpoint, task: &task.name, metric: metric.as_str(), filter };
+        let Some(cells) = inputs.tables.get(&key) else { return Vec::new() };
+        let original = |row: usize| {
+            let (instance, cluster) = *plan.instances.get(row)?;
+            let question = plan.question.get(&(row, 0))?;
+            let response = (inputs.run.response_of)(inputs.checkpoint, &question.request);
+            Some(Original { instance, cluster, purpose: &question.purpose, score: cells.score(row, 0)?, response })
+        };
+        (0..plan.instances.len()).filter_map(original).collect()
+    };
+    super::breakdown::breakdown(task, originals, inputs.options.level, inputs.run.manifest.settings.seed)
 }
 
 /// Whether a group of the run has a mean of this metric.
@@ -81,6 +101,9 @@ fn grouped(inputs: &TaskInputs<'_, '_>, spec: &MetricSpec) -> bool {
 
 /// Accuracy of guessing: the mean over instances of right choices / choices.
 fn chance(task: &Task, plan: &TaskPlan<'_>) -> Option<f64> {
+    if task.profile.chance.is_some() {
+        return task.profile.chance;
+    }
     let accuracy = task.primary_metric().is_some_and(|spec| matches!(spec.metric, Metric::Acc | Metric::AccNorm));
     if !accuracy || task.output != OutputType::MultipleChoice {
         return None;

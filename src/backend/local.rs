@@ -13,7 +13,7 @@ use crate::model::engine::{
 };
 use crate::model::tokens::{Specials, TextTokenizer, TokenPair};
 use crate::request::{Continuation, Decoding, Prompt, Request};
-use crate::response::{ContinuationLogProb, Response};
+use crate::response::{ContinuationLogProb, Generation, Response};
 
 /// How a checkpoint is asked. Only `max_length_tokens` and `date` can change an answer; the digest covers them.
 #[derive(Debug, Clone, Default)]
@@ -245,6 +245,94 @@ impl LocalModel {
         Ok(())
     }
 
+    /// Every dialogue's first turn, then every second turn, and so on: dialogues that are shorter or broken drop out.
+    fn answer_dialogues(&self, requests: &[&Request], done: Done<'_>) -> Result<(), BackendError> {
+        struct Open<'r> {
+            index: usize,
+            request: &'r Request,
+            prompt: Prompt,
+            replies: Vec<Generation>,
+        }
+        let mut open: Vec<Open<'_>> = Vec::new();
+        for (index, request) in requests.iter().enumerate() {
+            if let Request::Dialogue { prompt, .. } = request {
+                open.push(Open { index, request, prompt: prompt.clone(), replies: Vec::new() });
+            }
+        }
+        while !open.is_empty() {
+            let mut asked = Vec::new();
+            let mut tokenized = Vec::new();
+            for dialogue in open {
+                let Request::Dialogue { decoding, .. } = dialogue.request else { continue };
+                let label = format!("{}/{}", Digest::of_json(dialogue.request)?, dialogue.replies.len());
+                match self.generation(&dialogue.prompt, decoding, label) {
+                    Ok(generation) => {
+                        tokenized.push(generation);
+                        asked.push(dialogue);
+                    }
+                    Err(reason) => done(dialogue.index, Response::Failed { reason }),
+                }
+            }
+            let mut answers: Vec<Option<Result<Generation, EngineError>>> = asked.iter().map(|_| None).collect();
+            self.engine.generate(&tokenized, &|ids| self.text_of(ids), &mut |at, result| {
+                if let Some(slot) = answers.get_mut(at) {
+                    *slot = Some(result);
+                }
+            })?;
+            open = Vec::new();
+            for (mut dialogue, answer) in asked.into_iter().zip(answers) {
+                let Request::Dialogue { turns, plain, .. } = dialogue.request else { continue };
+                match answer {
+                    None => {}
+                    Some(Err(error)) => done(dialogue.index, failed(error)),
+                    Some(Ok(reply)) => {
+                        let next = turns.get(dialogue.replies.len());
+                        dialogue.prompt = match next {
+                            Some(turn) => dialogue.prompt.continued(&reply.text, turn, plain.as_ref()),
+                            None => dialogue.prompt,
+                        };
+                        dialogue.replies.push(reply);
+                        if next.is_some() {
+                            open.push(dialogue);
+                        } else {
+                            done(dialogue.index, Response::Dialogue { replies: dialogue.replies });
+                        }
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The next token's log-probability is that of a continuation of one token.
+    fn answer_next_tokens(&self, requests: &[&Request], done: Done<'_>) -> Result<(), BackendError> {
+        let list = |(index, request): (usize, &&Request)| match request {
+            Request::NextToken { prompt, candidates } => {
+                Some((index, candidates.iter().map(|text| self.next_token(prompt, text)).collect()))
+            }
+            _ => None,
+        };
+        let lists = requests.par_iter().enumerate().filter_map(list).collect();
+        self.score_lists(lists, &mut |index, scores| {
+            done(
+                index,
+                match scores {
+                    Ok(scores) => {
+                        Response::NextToken { log_probs: scores.iter().map(|score| Some(score.sum_nats())).collect() }
+                    }
+                    Err(reason) => Response::Failed { reason },
+                },
+            );
+        })
+    }
+
+    fn next_token(&self, prompt: &Prompt, candidate: &str) -> Result<Scoring, String> {
+        let mut scoring = self.scoring(prompt, &Continuation::Text(candidate.to_owned()))?;
+        // What several tokens spell begins with the first of them.
+        scoring.continuation.truncate(1);
+        Ok(scoring)
+    }
+
     fn answer_prompt_sets(&self, requests: &[&Request], done: Done<'_>) -> Result<(), BackendError> {
         let (mut indices, mut sets) = (Vec::new(), Vec::new());
         for (index, request) in requests.iter().enumerate() {
@@ -290,6 +378,8 @@ impl LanguageModel for LocalModel {
         self.answer_log_likelihoods(requests, done)?;
         self.answer_rolling(requests, done)?;
         self.answer_generations(requests, done)?;
+        self.answer_dialogues(requests, done)?;
+        self.answer_next_tokens(requests, done)?;
         self.answer_prompt_sets(requests, done)
     }
 }

@@ -1,6 +1,9 @@
-//! Who answers requests: a checkpoint on this machine, or a script in tests.
+//! Who answers requests: a checkpoint on this machine, a model behind an endpoint, a recording of either, or a script in
+//! tests.
 
+pub mod endpoint;
 mod local;
+pub mod replay;
 mod scripted;
 #[cfg(test)]
 mod tests;
@@ -32,6 +35,12 @@ pub enum BackendError {
     /// The network could not be built or run.
     #[error(transparent)]
     Engine(#[from] EngineError),
+    /// The endpoint cannot be used.
+    #[error(transparent)]
+    Endpoint(#[from] endpoint::EndpointError),
+    /// The recording cannot be used.
+    #[error(transparent)]
+    Replay(#[from] replay::ReplayError),
     /// A request could not be hashed.
     #[error("a request could not be written as JSON: {0}")]
     Json(#[from] serde_json::Error),
@@ -47,4 +56,14 @@ pub trait LanguageModel {
     /// A request that cannot be answered gets [`Response::Failed`] with the reason; an error means that the model is
     /// broken and the requests not yet done have no answer.
     fn answer(&self, requests: &[&Request], done: &mut dyn FnMut(usize, Response)) -> Result<(), BackendError>;
+}
+
+impl<M: LanguageModel + ?Sized> LanguageModel for Box<M> {
+    fn identity(&self) -> &ModelIdentity {
+        (**self).identity()
+    }
+
+    fn answer(&self, requests: &[&Request], done: &mut dyn FnMut(usize, Response)) -> Result<(), BackendError> {
+        (**self).answer(requests, done)
+    }
 }

@@ -23,7 +23,7 @@ fn text(text: &str) -> Prompt {
 }
 
 fn greedy(max_new_tokens: usize) -> Decoding {
-    Decoding { max_new_tokens, stop: Vec::new(), sampling: Sampling::Greedy }
+    Decoding::greedy(max_new_tokens)
 }
 
 fn answers(model: &LocalModel, requests: &[Request]) -> Vec<Response> {

@@ -17,6 +17,7 @@ use crate::report::Format;
 use crate::report::text::visible_line;
 use crate::request::{Decoding, Sampling};
 use crate::sensitivity::PosixMode;
+use crate::task::VerifierMode;
 
 /// Which tasks, from where.
 #[derive(Debug, Clone, Args)]
@@ -40,6 +41,9 @@ pub(super) struct TaskArgs {
     /// Seed of few-shot sampling
     #[arg(long = "fewshot_seed", alias = "fewshot-seed", value_name = "N", default_value_t = 1234)]
     pub fewshot_seed: u64,
+    /// How IFEval's instructions are verified where programs differ
+    #[arg(long = "ifeval_mode", alias = "ifeval-mode", value_enum, default_value_t = VerifierChoice::Official)]
+    pub ifeval_mode: VerifierChoice,
     /// System instruction put before every prompt
     #[arg(long = "system_instruction", alias = "system-instruction", value_name = "TEXT")]
     pub system_instruction: Option<String>,
@@ -92,6 +96,27 @@ impl From<PosixChoice> for PosixMode {
         match choice {
             PosixChoice::Definition => Self::Definition,
             PosixChoice::Lib => Self::Lib,
+        }
+    }
+}
+
+/// Spelling of [`VerifierMode`] on the command line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum VerifierChoice {
+    /// As the benchmark's own program, made deterministic
+    Official,
+    /// As lm-evaluation-harness
+    LmEval,
+    /// With the known defects mended
+    Fixed,
+}
+
+impl From<VerifierChoice> for VerifierMode {
+    fn from(choice: VerifierChoice) -> Self {
+        match choice {
+            VerifierChoice::Official => Self::Official,
+            VerifierChoice::LmEval => Self::LmEval,
+            VerifierChoice::Fixed => Self::Fixed,
         }
     }
 }
@@ -261,14 +286,14 @@ mod tests {
     use super::*;
 
     fn greedy() -> Decoding {
-        Decoding { max_new_tokens: 8, stop: vec![], sampling: Sampling::Greedy }
+        Decoding { max_new_tokens: 8, stop: vec![], sampling: Sampling::Greedy, sample: 0 }
     }
 
     #[test]
     fn gen_kwargs_reads_what_lm_eval_writes_and_refuses_the_rest_by_name() {
         let decoding = override_decoding(&greedy(), "temperature=0.7,top_p=0.9,max_gen_toks=64,until=\\n\\n", 3).ok();
         let sampling = Sampling::Random { temperature: 0.7, top_p: 0.9, top_k: None, seed: 3 };
-        assert_eq!(decoding, Some(Decoding { max_new_tokens: 64, stop: vec!["\n\n".into()], sampling }));
+        assert_eq!(decoding, Some(Decoding { max_new_tokens: 64, stop: vec!["\n\n".into()], sampling, sample: 0 }));
         let error = override_decoding(&greedy(), "beams=4", 0).map_err(|error| error.to_string());
         assert!(error.is_err_and(|error| error.contains("`beams` is not supported")));
         assert!(override_decoding(&greedy(), "temperature=-1", 0).is_err());

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::conversation;
 use super::error::CatalogError;
 use super::filters;
 use super::source::{
@@ -62,19 +63,14 @@ pub(super) fn task(
     let description = wire.description.clone().unwrap_or_default();
     template::check(&description).map_err(|message| origin.invalid("description", message))?;
     let filters = filters::pipelines(wire.filter_list).map_err(|message| origin.invalid("filter_list", message))?;
-    let metrics = filters::metrics(wire.metric_list, &output).map_err(|m| origin.invalid("metric_list", m))?;
     let num_fewshot = wire.num_fewshot.unwrap_or(0);
     if num_fewshot > MAX_SHOTS {
         return Err(origin.invalid("num_fewshot", format!("at most {MAX_SHOTS} examples")));
     }
     let metadata = wire.metadata.unwrap_or_default();
     let mut extras = metadata.wit_eval.unwrap_or_default();
-    let turns_before = extras.turns_before.take();
-    if turns_before.is_some() && !matches!(output, OutputType::GenerateUntil(_)) {
-        return Err(
-            origin.invalid("turns_before", format!("only generate_until continues a conversation, not {output}"))
-        );
-    }
+    let (conversation, scorer) = conversation::decode(origin, &mut extras, &output, wire.process_results.is_some())?;
+    let metrics = filters::metrics(wire.metric_list, &output, scorer).map_err(|m| origin.invalid("metric_list", m))?;
     let task = Task {
         name,
         alias: wire.task_alias,
@@ -85,6 +81,7 @@ pub(super) fn task(
         metrics,
         num_fewshot,
         repeats: 1,
+        scorer,
         profile: profile(extras, metadata.description),
     };
     let (tree, path) = place;
@@ -98,7 +95,7 @@ pub(super) fn task(
         description,
         rendering,
         shots,
-        turns_before,
+        conversation,
     })
 }
 
@@ -118,7 +115,7 @@ fn refuse_what_is_not_supported(origin: &Origin, wire: &WireTask) -> Result<(), 
         ("class", wire.class.is_some(), "tasks written in Python are not run"),
         ("custom_dataset", wire.custom_dataset.is_some(), "Python code is not run; prepare the data as a file"),
         ("process_docs", wire.process_docs.is_some(), "Python code is not run; prepare the data as a file"),
-        ("process_results", wire.process_results.is_some(), "Python code is not run; use metric_list and filter_list"),
+        ("process_results", wire.process_results.as_ref().is_some_and(|name| name != "ifeval"), "Python code is not run; use metric_list and filter_list"),
         ("use_prompt", wire.use_prompt.is_some(), "prompt collections are not supported; write doc_to_text"),
         ("unsafe_code", wire.unsafe_code == Some(true), "generated code is not run"),
         ("doc_to_image", wire.doc_to_image.is_some(), "only text is supported"),
@@ -177,6 +174,7 @@ fn profile(wire: WireProfile, description: Option<String>) -> TaskProfile {
         perturbable: wire.perturbable.unwrap_or(true),
         protect: wire.protect.map(OneOrMany::into_vec).unwrap_or_default(),
         cluster: wire.cluster,
+        chance: wire.chance.filter(|chance| (0.0..=1.0).contains(chance)),
         note: wire.note.map(|note| note.trim().to_owned()).filter(|note| !note.is_empty()),
     }
 }
@@ -225,7 +223,7 @@ fn decoding(wire: WireGeneration, fewshot_delimiter: &str) -> Result<Decoding, S
     } else {
         Sampling::Greedy
     };
-    Ok(Decoding { max_new_tokens, stop, sampling })
+    Ok(Decoding { max_new_tokens, stop, sampling, sample: 0 })
 }
 
 fn rendering(origin: &Origin, wire: &WireTask, output: &OutputType) -> Result<Rendering, CatalogError> {
@@ -237,6 +235,10 @@ fn rendering(origin: &Origin, wire: &WireTask, output: &OutputType) -> Result<Re
     };
     let target = match wire.doc_to_target.clone() {
         Some(rule) => target_rule(origin, rule)?,
+        // What a program verifies or a judge rates has no target.
+        None if wire.metadata.as_ref().and_then(|m| m.wit_eval.as_ref()).is_some_and(|w| w.scorer.is_some()) => {
+            TargetRule::Index(0)
+        }
         None => return Err(origin.invalid("doc_to_target", "a task needs an answer: a column, a template or a list")),
     };
     let choice = wire.doc_to_choice.clone().map_or(Ok(ChoiceRule::None), |rule| choice_rule(origin, rule))?;
@@ -378,9 +380,10 @@ fn declared_file(origin: &Origin, wire: &WireDataFile, name: &str) -> Result<Dat
         "bbh_cot" => Layout::BbhCot,
         "csv" => Layout::Csv,
         "jsonl" => Layout::Jsonl,
+        "fastchat_answers" => Layout::FastChatAnswers,
         "json" => Layout::Json { field: wire.field.clone() },
         other => {
-            let known = "mmlu_csv, bbh_json, bbh_cot, csv, json, jsonl";
+            let known = "mmlu_csv, bbh_json, bbh_cot, csv, json, jsonl, fastchat_answers";
             return Err(origin.invalid(key, format!("layout `{other}` is not one of {known}")));
         }
     };
@@ -428,6 +431,10 @@ fn known_dataset(path: &str, name: &str) -> BTreeMap<String, Vec<DataFile>> {
         vec![DataFile { layout, candidates }]
     };
     match path {
+        "google/IFEval" | "wis-k/instruction-following-eval" => {
+            let folders = ["ifeval", ""];
+            BTreeMap::from([("train".to_owned(), file(Layout::Jsonl, &folders, "input_data.jsonl"))])
+        }
         "cais/mmlu" | "hails/mmlu_no_train" => {
             let splits = MMLU.into_iter();
             splits.map(|(split, path)| (split.to_owned(), file(Layout::MmluCsv, &["mmlu", ""], path))).collect()

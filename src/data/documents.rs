@@ -74,6 +74,7 @@ fn parse(layout: &Layout, file: &str, text: &str) -> Result<Vec<Doc>, DataError>
         Layout::Csv => csv_with_header(file, text),
         Layout::BbhJson => json(file, text, Some("examples")),
         Layout::BbhCot => bbh_cot(file, text),
+        Layout::FastChatAnswers => fastchat_answers(file, text),
         Layout::Json { field: Some(field) } => json(file, text, Some(field)),
         Layout::Json { field: None } if text.trim_start().starts_with('[') => json(file, text, None),
         Layout::Json { field: None } | Layout::Jsonl => jsonl(file, text),
@@ -158,6 +159,22 @@ fn jsonl(file: &str, text: &str) -> Result<Vec<Doc>, DataError> {
         }
     }
     Ok(docs)
+}
+
+/// The first answer of each line.
+fn fastchat_answers(file: &str, text: &str) -> Result<Vec<Doc>, DataError> {
+    let answer = |(mut row, number): (Doc, u64)| {
+        let turns = row.get_mut("choices").and_then(|choices| choices.get_mut(0)?.get_mut("turns")).map(Value::take);
+        let turns = turns.ok_or_else(|| row_error(file, number, "choices", "no `choices[0].turns`"))?;
+        let mut doc = Doc::new();
+        for (from, to) in [("question_id", "question_id"), ("model_id", "generator")] {
+            let value = row.remove(from).ok_or_else(|| row_error(file, number, from, "no such field"))?;
+            doc.insert(to.to_owned(), value);
+        }
+        doc.insert("turns".to_owned(), turns);
+        Ok(doc)
+    };
+    jsonl(file, text)?.into_iter().zip(1_u64..).map(answer).collect()
 }
 
 fn json(file: &str, text: &str, field: Option<&str>) -> Result<Vec<Doc>, DataError> {

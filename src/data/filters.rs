@@ -11,7 +11,7 @@ use super::wire::{OneOrMany, Scalar, WireAggregate, WireFilterArguments, WireMet
 use crate::scoring::Pattern;
 use crate::task::{
     Aggregation, FilterPipeline, FilterStep, GroupAggregate, Metric, MetricSpec, MultiChoiceRegexFilter, OutputType,
-    RegexFilter,
+    RegexFilter, Scorer,
 };
 
 /// Functions that `filter_list` may name.
@@ -126,13 +126,17 @@ fn compile(pattern: &str) -> Result<(), String> {
 }
 
 /// `metric_list`, or the usual metrics of the output type.
-pub(super) fn metrics(wire: Option<Vec<WireMetric>>, output: &OutputType) -> Result<Vec<MetricSpec>, String> {
+pub(super) fn metrics(
+    wire: Option<Vec<WireMetric>>,
+    output: &OutputType,
+    scorer: Scorer,
+) -> Result<Vec<MetricSpec>, String> {
     let Some(wire) = wire else {
-        return Ok(allowed(output).1.iter().copied().map(MetricSpec::new).collect());
+        return Ok(allowed(output, scorer).1.iter().copied().map(MetricSpec::new).collect());
     };
     let mut specs: Vec<MetricSpec> = Vec::new();
     for metric in wire {
-        let spec = metric_spec(metric, output)?;
+        let spec = metric_spec(metric, output, scorer)?;
         if specs.iter().any(|other| other.metric == spec.metric) {
             return Err(format!("metric `{}` is listed twice", spec.metric));
         }
@@ -142,7 +146,20 @@ pub(super) fn metrics(wire: Option<Vec<WireMetric>>, output: &OutputType) -> Res
 }
 
 /// Metrics that make sense for an output type, and those that stand for an absent list.
-fn allowed(output: &OutputType) -> (&'static [Metric], &'static [Metric]) {
+fn allowed(output: &OutputType, scorer: Scorer) -> (&'static [Metric], &'static [Metric]) {
+    const VERIFIED: &[Metric] = &[
+        Metric::PromptLevelStrictAcc,
+        Metric::InstLevelStrictAcc,
+        Metric::PromptLevelLooseAcc,
+        Metric::InstLevelLooseAcc,
+    ];
+    const COMPARED: &[Metric] = &[Metric::WinRate, Metric::DiscreteWinRate];
+    match scorer {
+        Scorer::Targets => {}
+        Scorer::Instructions(_) | Scorer::Dialogue => return (VERIFIED, VERIFIED),
+        Scorer::MtBench => return (&[Metric::Rating], &[Metric::Rating]),
+        Scorer::AlpacaEval => return (COMPARED, COMPARED),
+    }
     const ROLLING: &[Metric] = &[Metric::WordPerplexity, Metric::BytePerplexity, Metric::BitsPerByte];
     match output {
         OutputType::MultipleChoice => {
@@ -154,9 +171,9 @@ fn allowed(output: &OutputType) -> (&'static [Metric], &'static [Metric]) {
     }
 }
 
-fn metric_spec(wire: WireMetric, output: &OutputType) -> Result<MetricSpec, String> {
+fn metric_spec(wire: WireMetric, output: &OutputType, scorer: Scorer) -> Result<MetricSpec, String> {
     let metric = metric_named(&wire.metric)?;
-    let (fitting, _) = allowed(output);
+    let (fitting, _) = allowed(output, scorer);
     if !fitting.contains(&metric) {
         let fitting: Vec<&str> = fitting.iter().map(|metric| metric.as_str()).collect();
         return Err(format!("metric `{metric}` does not fit output type {output}; possible: {}", fitting.join(", ")));

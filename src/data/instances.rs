@@ -4,15 +4,13 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::str::FromStr;
 
-use serde::Deserialize as _;
-
+use super::conversation::{self, References};
 use super::documents::{self, Doc};
 use super::error::DataError;
 use super::python_random::PythonRandom;
 use super::render::{Answer, Failure, column_or_template, options_column};
 use super::source::{ChoiceRule, Sampler, ShotPool, TaskSource};
 use super::template;
-use crate::chat::{Message, Role};
 use crate::instance::{Expectation, Instance, Presentation, PromptParts, Shot, delimited, needs_delimiter};
 use crate::task::{FilterPipeline, FilterStep, OutputType};
 
@@ -92,12 +90,13 @@ pub fn instances(source: &TaskSource, options: &InstanceOptions<'_>) -> Result<V
     let docs = documents::load(source, &source.split, options.data_dir)?;
     let chosen = positions(source, options, docs.len())?;
     let mut examples = Examples::new(source, options)?;
+    let references = References::load(source, options.data_dir)?;
     let mut made = Vec::with_capacity(chosen.len());
     for position in chosen {
         let Some(doc) = docs.get(position) else { continue };
         let shots = examples.shots(doc, position)?;
         let at = |(key, message): Failure| document_error(source, &source.split, position, key, message);
-        let (prompt, expectation) = prompt(source, options, doc, shots).map_err(at)?;
+        let (prompt, expectation) = prompt(source, options, doc, shots, &references).map_err(at)?;
         let id = format!("{}/{position}", source.task.name);
         let cluster = match &source.task.profile.cluster {
             None => id.clone(),
@@ -106,7 +105,8 @@ pub fn instances(source: &TaskSource, options: &InstanceOptions<'_>) -> Result<V
                 value.as_str().map_or_else(|| value.to_string(), str::to_owned)
             }
         };
-        made.push(Instance { task: source.task.name.clone(), id, cluster, prompt, expectation });
+        let temperature = conversation::temperature(source, doc).map_err(at)?;
+        made.push(Instance { task: source.task.name.clone(), id, cluster, prompt, expectation, temperature });
     }
     Ok(made)
 }
@@ -237,6 +237,7 @@ fn prompt(
     options: &InstanceOptions<'_>,
     doc: &Doc,
     shots: Vec<Shot>,
+    references: &References,
 ) -> Result<(PromptParts, Expectation), Failure> {
     let rendering = &source.rendering;
     let mut choices = rendering.choices(doc)?;
@@ -254,33 +255,18 @@ fn prompt(
     let parts = PromptParts {
         system: options.system_instruction.clone(),
         instruction: template::render(&source.description, doc).map_err(|message| ("description", message))?,
-        earlier: turns_before(source, doc, shots.is_empty())?,
+        earlier: conversation::before(source, doc, shots.is_empty())?,
         shots,
         query: rendering.question(doc)?,
+        later: conversation::later(source, doc)?,
         assistant_prefix: prefix,
         target_delimiter,
         fewshot_delimiter: source.shots.delimiter.clone(),
         protected: protected(source, doc)?,
     };
-    Ok((parts, expectation(&source.task.output, answer, choices)?))
-}
-
-/// The conversation that the question continues: user and assistant by turns, the assistant last.
-fn turns_before(source: &TaskSource, doc: &Doc, no_shots: bool) -> Result<Vec<Message>, Failure> {
-    let Some(field) = &source.turns_before else { return Ok(Vec::new()) };
-    let fail = |message: String| ("turns_before", message);
-    if !no_shots {
-        return Err(fail("a conversation takes no few-shot examples; set num_fewshot to 0".to_owned()));
-    }
-    let column = doc.get(field).ok_or_else(|| fail(format!("no column `{field}`")))?;
-    let turns = Vec::<Message>::deserialize(column)
-        .map_err(|error| fail(format!("`{field}` is no list of turns with `role` and `content`: {error}")))?;
-    let by_turns =
-        turns.iter().zip([Role::User, Role::Assistant].into_iter().cycle()).all(|(turn, role)| turn.role == role);
-    if !by_turns || turns.len() % 2 != 0 {
-        return Err(fail(format!("`{field}` must go from user to assistant by turns and end with the assistant")));
-    }
-    Ok(turns)
+    let judged = conversation::expectation(source, doc, &parts.query, references)?;
+    let expectation = judged.map_or_else(|| expectation(&source.task.output, answer, choices), Ok)?;
+    Ok((parts, expectation))
 }
 
 fn reads_choices(pipeline: &FilterPipeline) -> bool {

@@ -4,10 +4,13 @@
 //! [`Catalog`] knows all tasks, groups and tags without opening any document; [`instances`] reads the documents of one
 //! task and renders its prompts. What the format allows and this reader refuses is listed in `docs/tasks.md`.
 
+pub mod alpaca_eval;
 mod catalog;
+mod conversation;
 mod decode;
 mod documents;
 mod error;
+pub mod fastchat;
 mod filters;
 mod growth;
 mod instances;

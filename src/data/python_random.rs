@@ -80,6 +80,12 @@ impl PythonRandom {
         word ^ (word >> 18)
     }
 
+    /// `random()`: uniform on [0, 1), 53 bits.
+    pub fn unit(&mut self) -> f64 {
+        let (high, low) = (self.word() >> 5, self.word() >> 6);
+        (f64::from(high) * 67_108_864.0 + f64::from(low)) / 9_007_199_254_740_992.0
+    }
+
     /// `_randbelow(n)`: uniform on `0..n`; 0 where `n` is 0. Populations have fewer than 2^32 members.
     fn below(&mut self, n: usize) -> usize {
         let bits = usize::BITS - n.leading_zeros();
@@ -152,6 +158,14 @@ mod tests {
         assert_eq!(words(0), [3_626_764_237, 1_654_615_998, 3_255_389_356, 3_823_568_514]);
         assert_eq!(words(1234), [4_150_886_329, 3_342_196_574, 1_892_932_127, 501_869_158]);
         assert_eq!(words((1 << 40) + 7), [2_635_837_658, 3_209_733_218, 3_500_038_837, 4_028_389_051]);
+    }
+
+    /// Printed by `CPython` 3.11.7.
+    #[test]
+    #[allow(clippy::float_cmp)]
+    fn shares_are_those_of_cpython() {
+        let mut random = PythonRandom::new(7);
+        assert_eq!([random.unit(), random.unit()], [0.323_832_764_833_162_37, 0.150_849_173_924_501_92]);
     }
 
     /// One generator, advanced from draw to draw; printed by `CPython` 3.11.7.

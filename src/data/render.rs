@@ -28,7 +28,7 @@ pub(super) fn column_or_template(rule: &str, doc: &Doc) -> Result<String, String
 }
 
 /// A field as Python's `str` prints it.
-fn text_of(value: &Value) -> String {
+pub(super) fn text_of(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
         other => python_str(&minijinja::Value::from_serialize(other)).unwrap_or_default(),

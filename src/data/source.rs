@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::conversation::{Conversation, REFERENCES};
 use super::documents::Doc;
 use super::tree::Tree;
 use crate::task::Task;
@@ -15,6 +16,8 @@ pub(crate) enum Layout {
     Csv,
     /// One JSON object a line.
     Jsonl,
+    /// Model answers as FastChat writes them, one object a line: `question_id`, `model_id`, `choices[0].turns`.
+    FastChatAnswers,
     /// `{"examples": [{"input", "target"}]}`.
     BbhJson,
     /// A chain-of-thought prompt file of BIG-Bench Hard: its solved examples.
@@ -131,8 +134,8 @@ pub struct TaskSource {
     pub(crate) description: String,
     pub(crate) rendering: Rendering,
     pub(crate) shots: Shots,
-    /// Column with the turns of the conversation before the question.
-    pub(crate) turns_before: Option<String>,
+    /// Columns that make documents conversations.
+    pub(crate) conversation: Conversation,
 }
 
 impl TaskSource {
@@ -146,7 +149,9 @@ impl TaskSource {
             ShotPool::Split(split) if self.task.num_fewshot > 0 => Some(split),
             _ => None,
         };
-        let splits = std::iter::once(&self.split).chain(pool.filter(|pool| **pool != self.split));
+        let splits = std::iter::once(self.split.as_str())
+            .chain(pool.filter(|pool| **pool != self.split).map(String::as_str))
+            .chain([REFERENCES]);
         splits
             .filter_map(|split| self.dataset.splits.get(split))
             .flatten()

@@ -203,6 +203,13 @@ pub(super) struct WireProfile {
     pub(super) protect: Option<OneOrMany<String>>,
     pub(super) cluster: Option<String>,
     pub(super) turns_before: Option<String>,
+    pub(super) scorer: Option<String>,
+    pub(super) turns: Option<String>,
+    pub(super) category: Option<String>,
+    #[serde(default)]
+    pub(super) temperatures: BTreeMap<String, f64>,
+    pub(super) baseline: Option<String>,
+    pub(super) chance: Option<f64>,
     pub(super) note: Option<String>,
     #[serde(default)]
     pub(super) data: BTreeMap<String, WireDataFile>,

@@ -147,6 +147,7 @@ fn read_one(tree: &Tree, path: &str, label: &str) -> Result<(String, Mapping), C
     if nests_deeply(&text) {
         return Err(unreadable(format!("lists or tables are nested deeper than {MAX_NESTING} levels")));
     }
+    let text = with_known_functions(text);
     let value: Value = serde_yaml_ng::from_str(&text).map_err(|error| complaint_at(label, &error))?;
     refuse_tags(&value, label, &text)?;
     let keys = match value {
@@ -191,6 +192,15 @@ fn nests_deeply(text: &str) -> bool {
     }
     let is_marker = |word: &&str| matches!(*word, "-" | "?" | ":");
     text.lines().any(|line| line.split_whitespace().take_while(is_marker).count() > MAX_NESTING)
+}
+
+/// The Python functions that stock IFEval tasks name, replaced by what this program has in their place. Lines stay lines.
+fn with_known_functions(text: String) -> String {
+    if !text.contains("prompt_level_strict_acc") {
+        return text;
+    }
+    let known = [("!function utils.process_results", "ifeval"), ("!function utils.agg_inst_level_acc", "weighted_mean")];
+    known.into_iter().fold(text, |text, (function, own)| text.replace(function, own))
 }
 
 /// Refuses `!function` and every other tag.

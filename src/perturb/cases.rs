@@ -1,16 +1,16 @@
 //! Runs `perturbations/<name>/cases.toml`: what each perturbation is expected to do, as data, without a model.
 //!
 //! A file is a list of `[[case]]` tables. What is perturbed: `name`, `query`, and optionally `instruction`, `shots`
-//! (`[{ query, target }]`), `choices` with `gold`, or `targets` (with `choices`), `continuation`, `protected`,
-//! `assistant_prefix`; how: `strength` (default `default`), `seed` (default 0), `draws` (default 1; every draw must
+//! (`[{ query, target }]`), `choices` with `gold`, or `targets` (with `choices`), `continuation`, or `checks` (a list of
+//! `{ id, kwargs }` for each turn), `later` (further turns of the user), `protected`, `assistant_prefix`; how: `strength` (default `default`), `seed` (default 0), `draws` (default 1; every draw must
 //! meet every expectation). What is expected, at least one of:
 //!
 //! | key | holds where |
 //! | --- | --- |
-//! | `expect`, `expect_instruction` | the query, the instruction, is exactly this |
+//! | `expect`, `expect_instruction`, `expect_later` | the query, the instruction, the further turns, are exactly this |
 //! | `one_of` | the query is one of these |
 //! | `nothing` | there is no variant, and the reason contains this text |
-//! | `contains`, `lacks` | query and instruction together contain each, none, of these |
+//! | `contains`, `lacks` | instruction, query and further turns together contain each, none, of these |
 //! | `preserves` | each of these occurs as often as before |
 //! | `same_words` | the words (split at white space) are the same, in order |
 //! | `same_letters` | the text is the same but for upper and lower case |
@@ -23,7 +23,7 @@ use serde::Deserialize;
 
 use super::{DataError, Outcome, PerturbationKind, PerturbationSpec, Perturbed, Perturber, Strength, embedded_files};
 use super::{file_named, spec::MAX_DRAWS};
-use crate::instance::{Expectation, Instance, PromptParts, Shot};
+use crate::instance::{Check, Expectation, Instance, PromptParts, Shot};
 use crate::seed::Seed;
 
 /// How one case came out.
@@ -62,6 +62,10 @@ struct Case {
     targets: Vec<String>,
     continuation: Option<String>,
     #[serde(default)]
+    checks: Vec<Vec<Check>>,
+    #[serde(default)]
+    later: Vec<String>,
+    #[serde(default)]
     protected: Vec<String>,
     #[serde(default)]
     assistant_prefix: String,
@@ -71,6 +75,7 @@ struct Case {
     draws: Option<usize>,
     expect: Option<String>,
     expect_instruction: Option<String>,
+    expect_later: Option<Vec<String>>,
     one_of: Option<Vec<String>>,
     nothing: Option<String>,
     #[serde(default)]
@@ -132,6 +137,7 @@ impl Case {
         let expectation = match (&self.continuation, self.targets.is_empty(), self.choices.is_empty()) {
             (Some(text), _, _) => Expectation::Continuation { text: text.clone() },
             (None, false, _) => Expectation::Text { targets: self.targets.clone(), choices: self.choices.clone() },
+            (None, true, _) if !self.checks.is_empty() => Expectation::Verified { turns: self.checks.clone() },
             (None, true, false) => Expectation::Choice { choices: self.choices.clone(), gold: self.gold.clone() },
             (None, true, true) => Expectation::Document,
         };
@@ -144,6 +150,7 @@ impl Case {
                 shots: self.shots.clone(),
                 earlier: Vec::new(),
                 query: self.query.clone(),
+                later: self.later.clone(),
                 assistant_prefix: self.assistant_prefix.clone(),
                 target_delimiter: " ".to_owned(),
                 fewshot_delimiter: "\n\n".to_owned(),
@@ -151,6 +158,7 @@ impl Case {
                 system: None,
             },
             expectation,
+            temperature: None,
         }
     }
 
@@ -171,7 +179,8 @@ impl Case {
         let flags = self.same_words.is_some() || self.same_letters.is_some();
         let counts = self.changed_words.is_some() || self.edits.is_some();
         let parts = self.expect_choices.is_some() || self.expect_gold.is_some() || self.expect_targets.is_some();
-        exact || lists || flags || counts || parts || self.one_of.is_some() || self.expect_shots.is_some()
+        let turns = self.expect_later.is_some() || self.expect_shots.is_some();
+        exact || lists || flags || counts || parts || turns || self.one_of.is_some()
     }
 
     fn failures(&self, perturber: &Perturber, kind: PerturbationKind) -> Vec<String> {
@@ -215,6 +224,9 @@ impl Case {
         if self.expect_instruction.as_ref().is_some_and(|wanted| *wanted != prompt.instruction) {
             unmet.push(format!("the instruction is {:?}", prompt.instruction));
         }
+        if self.expect_later.as_ref().is_some_and(|wanted| *wanted != prompt.later) {
+            unmet.push(format!("the further turns are {:?}", prompt.later));
+        }
         if self.one_of.as_ref().is_some_and(|wanted| !wanted.contains(&prompt.query)) {
             unmet.push(format!("the query is none of those listed: {:?}", prompt.query));
         }
@@ -251,7 +263,10 @@ impl Case {
         let (choices, gold, targets): (&[String], &[usize], &[String]) = match expectation {
             Expectation::Choice { choices, gold } => (choices, gold, &[]),
             Expectation::Text { targets, choices } => (choices, &[], targets),
-            Expectation::Continuation { .. } | Expectation::Document => (&[], &[], &[]),
+            Expectation::Continuation { .. }
+            | Expectation::Document
+            | Expectation::Verified { .. }
+            | Expectation::Judged { .. } => (&[], &[], &[]),
         };
         let mut unmet = Vec::new();
         if self.expect_choices.as_ref().is_some_and(|wanted| wanted != choices) {
@@ -268,7 +283,7 @@ impl Case {
 }
 
 fn joined(prompt: &PromptParts) -> String {
-    format!("{}{}", prompt.instruction, prompt.query)
+    [&prompt.instruction, &prompt.query].into_iter().chain(&prompt.later).map(String::as_str).collect()
 }
 
 #[cfg(test)]

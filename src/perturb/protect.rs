@@ -7,9 +7,13 @@
 //! Protected are, in the instruction and in the query: numbers in digits and in words, quoted text, code, identifiers,
 //! URLs and addresses, placeholders (`[x]`, `{x}`, `<x>`), mathematics, acronyms and single capitals (labels of
 //! options), every choice, every accepted answer and each of its words, and the instance's own list
-//! [`PromptParts::protected`]; in the query also field names, options with their labels, and the answer cue.
+//! [`PromptParts::protected`], and, where a program verifies the replies, what the instructions are made of
+//! ([`arguments`]); in the query also field names, options with their labels, and the answer cue.
 
+pub mod arguments;
+mod numerals;
 mod scan;
+mod subjects;
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -17,7 +21,9 @@ use std::ops::Range;
 use super::anatomy::{Piece, PieceKind, anatomy};
 use crate::instance::{Expectation, Instance, PromptParts};
 
+pub use arguments::{LostArgument, arguments_survive, checks_of};
 pub use scan::protected_spans;
+pub use subjects::InstructionWords;
 
 /// Answers that come in pairs: where one is accepted, the prompt's mention of the other stays too.
 const OPPOSITES: [(&str, &str); 5] =
@@ -45,6 +51,8 @@ pub enum Reason {
     Answer,
     /// Declared by the instance.
     Declared,
+    /// An argument of an instruction that a program verifies, or what such an instruction is about.
+    Argument,
     /// A field name, an option or the answer cue.
     Structure,
 }
@@ -61,6 +69,7 @@ impl Reason {
             Self::Acronym => "acronym or label",
             Self::Answer => "choice or answer",
             Self::Declared => "declared by the task",
+            Self::Argument => "argument of an instruction",
             Self::Structure => "field name, option or cue",
         }
     }
@@ -232,13 +241,16 @@ pub struct PromptText {
 }
 
 impl PromptText {
-    /// The changeable parts of an instance.
+    /// The changeable parts of an instance; of a conversation, those of its first turn
+    /// ([`turns`](crate::perturb::turns) gives the others).
     pub fn of(instance: &Instance) -> Self {
         let prompt = &instance.prompt;
         let answers = answers(&instance.expectation);
+        let checks = checks_of(&instance.expectation);
         let spans = |text: &str| {
             let mut spans = protected_spans(text, &prompt.protected);
             spans.extend(answers.iter().flat_map(|answer| scan::whole_words(text, answer)));
+            spans.extend(arguments::argument_spans(text, &checks));
             spans
         };
         let mut query = spans(&prompt.query);
@@ -301,7 +313,7 @@ fn answers(expectation: &Expectation) -> BTreeSet<&str> {
         Expectation::Choice { choices, .. } => (Vec::new(), choices),
         Expectation::Text { targets, choices } => (targets.iter().collect(), choices),
         Expectation::Continuation { text } => (vec![text], &[]),
-        Expectation::Document => (Vec::new(), &[]),
+        Expectation::Document | Expectation::Verified { .. } | Expectation::Judged { .. } => (Vec::new(), &[]),
     };
     let mut all: BTreeSet<&str> = answers.iter().copied().chain(choices).map(|answer| answer.trim()).collect();
     all.retain(|answer| answer.len() <= LONGEST_ANSWER);

@@ -57,6 +57,14 @@ pub(super) fn render(analysis: &Analysis) -> Result<String, ReportError> {
             if let Some(chance) = task.chance {
                 plain(&mut writer, &subject("", "", "original"), "chance", chance)?;
             }
+            if let Some(table) = &task.breakdown {
+                for row in &table.rows {
+                    for (column, value) in table.columns.iter().zip(&row.values) {
+                        let index = format!("breakdown_{column}: {}", row.name);
+                        measure(&mut writer, &subject("", "", "original"), &index, value)?;
+                    }
+                }
+            }
             for metric in &task.metrics {
                 metric_rows(&mut writer, metric, |perturbation| subject(&metric.metric, &metric.filter, perturbation))?;
             }

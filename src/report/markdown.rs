@@ -52,11 +52,33 @@ pub(super) fn render(analysis: &Analysis) -> String {
     out
 }
 
+/// What the numbers of verified and judged tasks are made of.
+fn breakdowns(out: &mut String, analysis: &Analysis) {
+    for checkpoint in &analysis.checkpoints {
+        for task in &checkpoint.tasks {
+            let Some(table) = &task.breakdown else { continue };
+            let title = format!("{} · {} · {}", checkpoint.id, task.title, table.title);
+            let _ = writeln!(out, "\n<details><summary>{}</summary>\n", markdown_code(&title));
+            let columns = std::iter::once("").chain(table.columns.iter().map(String::as_str)).collect::<Vec<_>>();
+            header(out, &columns, 1);
+            for row in &table.rows {
+                let values = row.values.iter().map(measure_with_interval);
+                line(out, &std::iter::once(markdown_code(&row.name)).chain(values).collect::<Vec<_>>());
+            }
+            for note in &table.notes {
+                let _ = writeln!(out, "\n{}", prose(note));
+            }
+            out.push_str("\n</details>\n");
+        }
+    }
+}
+
 /// Headline, groups, perturbations and flipped instances of every checkpoint.
 fn checkpoints(out: &mut String, analysis: &Analysis, rows: &[HeadlineRow<'_>]) {
     out.push_str("\n## Headline\n\n");
     headline_table(out, rows);
     groups(out, analysis);
+    breakdowns(out, analysis);
     out.push_str("\n## Perturbations\n");
     let perturbed = rows.iter().filter(|row| !row.metric.perturbations.is_empty()).collect::<Vec<_>>();
     for row in perturbed.iter().take(MOST_TABLES) {

@@ -32,6 +32,10 @@ const RULED_HEADER: &str = "     ──            ";
 /// More checkpoint-task pairs than this get no perturbation tables: a terminal is no place for them.
 const MOST_TABLES: usize = 12;
 
+/// Breakdowns of verified and judged tasks that a terminal shows, and rows of each.
+const MOST_BREAKDOWNS: usize = 6;
+const MOST_BREAKDOWN_ROWS: usize = 48;
+
 /// Benchmarks whose comparison of weightings a terminal shows; the mean over all of them is the first.
 const MOST_BENCHMARKS: usize = 4;
 
@@ -83,6 +87,7 @@ fn checkpoints(out: &mut String, analysis: &Analysis, rows: &[HeadlineRow<'_>]) 
         let _ = writeln!(out, "Groups\n\n{}\n", groups_table(analysis));
     }
     let _ = writeln!(out, "Performance and sensitivity\n\n{}\n", headline_table(rows));
+    breakdowns(out, analysis);
     let perturbed = rows.iter().filter(|row| !row.metric.perturbations.is_empty()).collect::<Vec<_>>();
     if perturbed.len() > MOST_TABLES {
         let _ = writeln!(out, "{} perturbation tables are left out; the other formats have them.\n", perturbed.len());
@@ -92,6 +97,31 @@ fn checkpoints(out: &mut String, analysis: &Analysis, rows: &[HeadlineRow<'_>]) 
         let title = format!("{} · {} · {}", row.checkpoint.id, row.task.title, row.metric_name());
         let _ =
             writeln!(out, "{}\n\n{}\n", shortened(&visible_line(&title), TITLE_CHARACTERS), perturbations_table(row));
+    }
+}
+
+/// What the numbers of verified and judged tasks are made of.
+fn breakdowns(out: &mut String, analysis: &Analysis) {
+    let found = analysis.checkpoints.iter().flat_map(|checkpoint| {
+        checkpoint.tasks.iter().filter_map(move |task| Some((checkpoint, task, task.breakdown.as_ref()?)))
+    });
+    let found = found.collect::<Vec<_>>();
+    for (checkpoint, task, breakdown) in found.iter().take(MOST_BREAKDOWNS) {
+        let columns = std::iter::once("").chain(breakdown.columns.iter().map(String::as_str)).collect::<Vec<_>>();
+        let mut table = table(&columns);
+        for row in breakdown.rows.iter().take(MOST_BREAKDOWN_ROWS) {
+            let values = row.values.iter().map(measure_plus_minus);
+            add(&mut table, std::iter::once(name(&row.name)).chain(values).collect());
+        }
+        let title = format!("{} · {} · {}", checkpoint.id, task.title, breakdown.title);
+        let _ = writeln!(out, "{}\n\n{}\n", shortened(&visible_line(&title), TITLE_CHARACTERS), text(&table));
+        for note in &breakdown.notes {
+            let _ = writeln!(out, "{}\n", wrapped(&visible_line(note), ""));
+        }
+    }
+    if found.len() > MOST_BREAKDOWNS {
+        let hidden = counted(found.len() - MOST_BREAKDOWNS, "breakdown");
+        let _ = writeln!(out, "{hidden} more in the other formats.\n");
     }
 }
 

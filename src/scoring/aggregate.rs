@@ -24,6 +24,7 @@ pub struct WeightedCredit {
 /// | aggregation | number | interval |
 /// | --- | --- | --- |
 /// | `mean` | `Σ c_i / n` | [`mean_estimate`] |
+/// | `weighted_mean` | `Σ w_i c_i / Σ w_i`, `w_i` whole numbers | [`mean_estimate`], each row standing `w_i` times |
 /// | `perplexity` | `exp(Σ c_i / n)` | of the mean, mapped by `exp` |
 /// | `weighted_perplexity` | `exp(Σ w_i c_i / Σ w_i)` | of the ratio, mapped by `exp` |
 /// | `bits_per_byte` | `Σ w_i c_i / Σ w_i` in bits | of the ratio |
@@ -35,7 +36,14 @@ pub fn aggregate(spec: &MetricSpec, rows: &[WeightedCredit], level: f64) -> Opti
     let clusters = rows.iter().map(|row| row.cluster).collect::<Vec<_>>();
     let credits = rows.iter().map(|row| row.credit).collect::<Vec<_>>();
     let estimate = match spec.aggregation {
-        Aggregation::Mean if is_share(spec.metric) => mean_estimate(&credits, &clusters, level)?,
+        Aggregation::WeightedMean => {
+            let parts = |row: &WeightedCredit| std::iter::repeat_n(*row, whole(row.weight));
+            let rows = rows.iter().flat_map(parts).collect::<Vec<_>>();
+            let credits = rows.iter().map(|row| row.credit).collect::<Vec<_>>();
+            let clusters = rows.iter().map(|row| row.cluster).collect::<Vec<_>>();
+            mean_estimate(&credits, &clusters, level)?
+        }
+        Aggregation::Mean if spec.metric.is_share() => mean_estimate(&credits, &clusters, level)?,
         Aggregation::Mean | Aggregation::Perplexity => clustered_mean(&credits, &clusters, level)?,
         Aggregation::WeightedPerplexity | Aggregation::BitsPerByte => {
             let weights = rows.iter().map(|row| row.weight).collect::<Vec<_>>();
@@ -55,7 +63,7 @@ pub fn aggregate_estimate(spec: &MetricSpec, estimate: Estimate) -> Estimate {
     // Nats for every metric but bits per byte.
     let nats = if spec.metric == Metric::BitsPerByte { LN_2 } else { 1.0 };
     match spec.aggregation {
-        Aggregation::Mean => estimate,
+        Aggregation::Mean | Aggregation::WeightedMean => estimate,
         Aggregation::BitsPerByte => map(estimate, |credit| credit * nats / LN_2, |_| nats / LN_2),
         Aggregation::Perplexity | Aggregation::WeightedPerplexity => {
             map(estimate, |credit| (credit * nats).exp(), |credit| nats * (credit * nats).exp())
@@ -74,8 +82,10 @@ fn map(estimate: Estimate, value: impl Fn(f64) -> f64, slope: impl Fn(f64) -> f6
     }
 }
 
-fn is_share(metric: Metric) -> bool {
-    matches!(metric, Metric::Acc | Metric::AccNorm | Metric::ExactMatch)
+/// A weight that counts parts, bounded so that no record can ask for much memory.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // bounded and not negative
+fn whole(weight: f64) -> usize {
+    weight.clamp(0.0, 10_000.0).round() as usize
 }
 
 #[cfg(test)]

@@ -3,13 +3,14 @@
 use crate::instance::Expectation;
 use crate::request::Request;
 use crate::response::Response;
-use crate::score::Score;
-use crate::task::{Metric, Task};
+use crate::score::{Score, ScorePart};
+use crate::task::{Metric, Scorer, Task};
 
 use super::exact_match::ExactMatch;
 use super::filter::CompiledPipeline;
 use super::likelihood;
 use super::pattern::PatternError;
+use super::verified;
 use super::wording::{quoted, quoted_list, scored, unscored};
 
 /// One metric's judgment of one response, under one filter pipeline.
@@ -21,6 +22,8 @@ pub struct MetricScore {
     pub filter: String,
     /// The judgment.
     pub score: Score,
+    /// What it is made of, where it has parts.
+    pub parts: Vec<ScorePart>,
 }
 
 /// A task whose filters and patterns are compiled: make one a task and use it for every response, from any thread.
@@ -28,6 +31,7 @@ pub struct MetricScore {
 pub struct Judge {
     pipelines: Vec<CompiledPipeline>,
     metrics: Vec<(Metric, ExactMatch)>,
+    scorer: Scorer,
 }
 
 impl Judge {
@@ -35,7 +39,7 @@ impl Judge {
     pub fn new(task: &Task) -> Result<Self, PatternError> {
         let pipelines = task.filters.iter().map(CompiledPipeline::new).collect::<Result<_, _>>()?;
         let metrics = task.metrics.iter().map(|spec| Ok((spec.metric, ExactMatch::new(spec)?)));
-        Ok(Self { pipelines, metrics: metrics.collect::<Result<_, _>>()? })
+        Ok(Self { pipelines, metrics: metrics.collect::<Result<_, _>>()?, scorer: task.scorer })
     }
 
     /// One score a filter pipeline and metric, pipelines first, in the task's order.
@@ -46,15 +50,28 @@ impl Judge {
     pub fn score(&self, expectation: &Expectation, request: &Request, response: &Response) -> Vec<MetricScore> {
         let mut scores = Vec::with_capacity(self.pipelines.len() * self.metrics.len());
         for pipeline in &self.pipelines {
+            if let Expectation::Verified { turns } = expectation {
+                let metrics = self.metrics.iter().map(|(metric, _)| *metric);
+                scores.extend(verified::scores(self.scorer, metrics, pipeline, turns, response));
+                continue;
+            }
             for (metric, comparison) in &self.metrics {
                 let score = match (expectation, response) {
+                    (Expectation::Judged { .. }, Response::Generated(_) | Response::Dialogue { .. }) => {
+                        unscored("no judge was asked about this reply".to_owned())
+                    }
                     (Expectation::Text { targets, choices }, Response::Generated(reply)) => match metric {
                         Metric::ExactMatch => exact_match(pipeline, comparison, &reply.text, targets, choices),
                         other => unscored(format!("{other} is not defined for generate_until")),
                     },
                     _ => likelihood::judge(*metric, expectation, request, response),
                 };
-                scores.push(MetricScore { metric: metric.to_string(), filter: pipeline.name.clone(), score });
+                scores.push(MetricScore {
+                    metric: metric.to_string(),
+                    filter: pipeline.name.clone(),
+                    score,
+                    parts: Vec::new(),
+                });
             }
         }
         scores
@@ -106,6 +123,7 @@ pub fn score(task: &Task, expectation: &Expectation, request: &Request, response
                 metric: spec.metric.to_string(),
                 filter: pipeline.name.clone(),
                 score: unscored(error.to_string()),
+                parts: Vec::new(),
             })
             .collect(),
     }

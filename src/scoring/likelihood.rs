@@ -11,8 +11,14 @@ use super::wording::{quoted, quoted_list, scored, unscored};
 
 /// Weight of a response's credit when credits are combined: words ([`Metric::WordPerplexity`], counted as Python's
 /// `len(re.split(r"\s+", text))` like lm-evaluation-harness) or UTF-8 bytes ([`Metric::BytePerplexity`],
-/// [`Metric::BitsPerByte`]) of the document; 1 for every other metric or request.
-pub fn weight(metric: Metric, request: &Request) -> f64 {
+/// [`Metric::BitsPerByte`]) of the document, or instructions of the prompt ([`Metric::InstLevelStrictAcc`],
+/// [`Metric::InstLevelLooseAcc`]); 1 for every other metric.
+pub fn weight(metric: Metric, expectation: &Expectation, request: &Request) -> f64 {
+    if let (Metric::InstLevelStrictAcc | Metric::InstLevelLooseAcc, Expectation::Verified { turns }) =
+        (metric, expectation)
+    {
+        return turns.iter().map(Vec::len).sum::<usize>() as f64;
+    }
     match (metric, request) {
         (Metric::WordPerplexity, Request::Rolling { text }) => split_count(text) as f64,
         (Metric::BytePerplexity | Metric::BitsPerByte, Request::Rolling { text }) => text.len() as f64,
@@ -93,7 +99,7 @@ pub(super) fn document(metric: Metric, request: &Request, sum_nats: f64, tokens:
     if text.is_empty() {
         return unscored("the document is empty".to_owned());
     }
-    let weight = weight(metric, request);
+    let weight = weight(metric, &Expectation::Document, request);
     let (unit, per_unit) = match metric {
         Metric::WordPerplexity => ("words", -sum_nats / weight),
         Metric::BytePerplexity => ("bytes", -sum_nats / weight),

@@ -19,16 +19,20 @@
 //! follows from its request ([`weight`]), so that no record has to carry it.
 
 mod aggregate;
+pub mod alpaca_eval;
 mod exact_match;
 mod filter;
+pub mod instructions;
 mod judge;
 mod likelihood;
+pub mod mt_bench;
 mod multi_choice_regex;
 mod pattern;
 mod python_text;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, clippy::float_cmp)]
 mod tests;
+mod verified;
 mod wording;
 
 pub use aggregate::{WeightedCredit, aggregate, aggregate_estimate};

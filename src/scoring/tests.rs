@@ -50,7 +50,7 @@ fn reply(text: &str) -> Response {
 }
 
 fn generation() -> OutputType {
-    OutputType::GenerateUntil(Decoding { max_new_tokens: 9, stop: Vec::new(), sampling: Sampling::Greedy })
+    OutputType::GenerateUntil(Decoding { max_new_tokens: 9, stop: Vec::new(), sampling: Sampling::Greedy, sample: 0 })
 }
 
 fn regex(pattern: &str, group_select: i32) -> FilterStep {

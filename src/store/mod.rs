@@ -6,6 +6,8 @@
 //! | `plan.jsonl` | one [`PlanRecord`] a question | whole, then renamed |
 //! | `skipped.jsonl` | variants that could not be made, with the reason | whole, then renamed |
 //! | `responses.jsonl` | one [`ResponseRecord`](crate::record::ResponseRecord) an answer | appended, line by line |
+//! | `judging.json` | who judges, with prompts and settings; only where a judge was asked | whole, then renamed |
+//! | `judgments.jsonl` | one [`JudgmentRecord`](crate::judgment::JudgmentRecord) an answer of the judge | appended, line by line |
 //! | `scores.jsonl` | one [`ScoreRecord`](crate::record::ScoreRecord) a judgment, in plan order | whole, then renamed |
 
 mod atomic;
@@ -135,6 +137,11 @@ impl RunFolder {
     /// Name of the scores.
     pub const SCORES: &'static str = "scores.jsonl";
 
+    /// Name of the record of who judges.
+    pub const JUDGING: &'static str = "judging.json";
+    /// Name of the judge's answers.
+    pub const JUDGMENTS: &'static str = "judgments.jsonl";
+
     /// The folder at `path`, which need not exist yet.
     pub fn at(path: impl Into<PathBuf>) -> Self {
         Self { path: path.into() }
@@ -179,18 +186,34 @@ impl RunFolder {
     ///
     /// # Errors
     /// [`StoreError::OtherRun`] where settings, tasks or checkpoints differ from the manifest that is there.
-    pub fn write_manifest(&self, manifest: &Manifest, _lock: &RunLock) -> Result<(), StoreError> {
-        let path = self.file(Self::MANIFEST);
+    pub fn write_manifest(&self, manifest: &Manifest, lock: &RunLock) -> Result<(), StoreError> {
         if self.exists() {
             let present = self.manifest()?;
             if let Some(what) = present.difference(manifest) {
                 return Err(StoreError::OtherRun { folder: self.path.clone(), what });
             }
         }
-        let mut text = serde_json::to_string_pretty(manifest)
-            .map_err(|source| StoreError::Document { path: path.clone(), source })?;
-        text.push('\n');
-        write_atomically(&path, text.as_bytes())
+        self.write_document(Self::MANIFEST, manifest, lock)
+    }
+
+    /// Writes a whole-file document.
+    pub fn write_document<T: Serialize>(&self, name: &str, document: &T, _lock: &RunLock) -> Result<(), StoreError> {
+        let path = self.file(name);
+        let text = serde_json::to_string_pretty(document);
+        let text = text.map_err(|source| StoreError::Document { path: path.clone(), source })?;
+        write_atomically(&path, format!("{text}\n").as_bytes())
+    }
+
+    /// Reads a whole-file document; `None` where there is none.
+    pub fn document<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, StoreError> {
+        let path = self.file(name);
+        match fs::read_to_string(&path) {
+            Ok(text) => {
+                serde_json::from_str(&text).map(Some).map_err(|source| StoreError::Document { path, source })
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(source) => Err(StoreError::Io { path, source }),
+        }
     }
 
     /// Writes one of the line files whole.

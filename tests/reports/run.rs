@@ -93,7 +93,7 @@ pub fn task(name: &str, output: OutputType, filters: &[&str], metrics: &[Metric]
 }
 
 pub fn decoding() -> Decoding {
-    Decoding { max_new_tokens: 16, stop: vec!["\n\n".to_owned()], sampling: Sampling::Greedy }
+    Decoding { max_new_tokens: 16, stop: vec!["\n\n".to_owned()], sampling: Sampling::Greedy, sample: 0 }
 }
 
 pub fn checkpoint(label: &str, weighting: Option<Weighting>) -> CheckpointEntry {

@@ -206,7 +206,7 @@ fn a_prompt_is_cut_so_that_the_generation_fits_and_a_full_context_ends_it() {
     let ids = (0..60_u32).map(|i| i * 7 + 8).collect::<Vec<_>>();
     let request = |prompt: &[u32], max_new_tokens| GenerationRequest {
         prompt: prompt.to_vec(),
-        decoding: Decoding { max_new_tokens, stop: Vec::new(), sampling: Sampling::Greedy },
+        decoding: Decoding::greedy(max_new_tokens),
         end_tokens: Vec::new(),
         stream_label: String::new(),
     };

@@ -22,6 +22,7 @@ pub use rules::Rule;
 pub use shape::Shape;
 
 use super::anatomy::parse;
+use super::turns::keeps_arguments;
 use super::{DataError, DataFile, Outcome, PerturbationInfo, PerturbationKind, Strength, file_named};
 use crate::instance::{Expectation, Instance, PromptParts, Shot};
 
@@ -73,7 +74,7 @@ pub fn apply(instance: &Instance, strength: &Strength, rng: &mut ChaCha8Rng, dat
             return Outcome::nothing("no format of the grammar is valid for this prompt");
         };
         let Some((prompt, expectation)) = applied(instance, &format) else { continue };
-        if prompt != instance.prompt && keeps_protected(&instance.prompt, &prompt) {
+        if prompt != instance.prompt && keeps_protected(instance, &prompt) {
             return Outcome::of_parts(instance, prompt, expectation, vec![format.to_string()]);
         }
     }
@@ -105,8 +106,10 @@ fn formatted(shot: &Shot, format: &Format<'_>) -> Option<Shot> {
     Some(Shot { query: layout::render(&structure, format), target, delimiter: shot.delimiter.clone() })
 }
 
-fn keeps_protected(before: &PromptParts, after: &PromptParts) -> bool {
+fn keeps_protected(instance: &Instance, after: &PromptParts) -> bool {
+    let before = &instance.prompt;
     before.protected.iter().all(|text| before.query.matches(text).count() <= after.query.matches(text).count())
+        && keeps_arguments(instance, after, false).is_ok()
 }
 
 #[cfg(test)]

@@ -18,6 +18,7 @@ fn choice(query: &str) -> Instance {
         cluster: "t/0".into(),
         prompt: PromptParts { query: query.into(), target_delimiter: " ".into(), ..PromptParts::default() },
         expectation,
+        temperature: None,
     }
 }
 

@@ -36,6 +36,12 @@ impl Answer {
             Expectation::Continuation { .. } | Expectation::Document => {
                 Err("what is scored is a text, not an answer that could follow its option".to_owned())
             }
+            Expectation::Verified { .. } => {
+                Err("a program verifies the reply, with arguments that may name an option or its place".to_owned())
+            }
+            Expectation::Judged { .. } => {
+                Err("the judge is shown the original question, whose options have their own order".to_owned())
+            }
         }
     }
 

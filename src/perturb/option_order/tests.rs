@@ -17,6 +17,7 @@ fn instance(query: &str, expectation: Expectation) -> Instance {
         cluster: "t/0".into(),
         prompt: PromptParts { query: query.into(), target_delimiter: " ".into(), ..PromptParts::default() },
         expectation,
+        temperature: None,
     }
 }
 

@@ -29,6 +29,7 @@ fn instance(query: &str) -> Instance {
         cluster: "t/0".to_owned(),
         prompt: PromptParts { query: query.to_owned(), ..PromptParts::default() },
         expectation: Expectation::Text { targets: vec!["@".to_owned()], choices: Vec::new() },
+        temperature: None,
     }
 }
 

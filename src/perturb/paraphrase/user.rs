@@ -366,6 +366,7 @@ mod tests {
             cluster: "t/3".to_owned(),
             prompt: PromptParts { query: query.to_owned(), protected, ..PromptParts::default() },
             expectation: Expectation::Text { targets: vec!["x".to_owned()], choices: Vec::new() },
+            temperature: None,
         }
     }
 

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::analyze::Analysis;
-use crate::analyze::analysis::{MetricAnalysis, PerturbationAnalysis, ReasonCount, TaskAnalysis};
+use crate::analyze::analysis::{Breakdown, BreakdownRow, MetricAnalysis, PerturbationAnalysis, ReasonCount, TaskAnalysis};
 use crate::analyze::number::count;
 use crate::report::headline::metric_name;
 use crate::sensitivity::Measure;
@@ -20,6 +20,27 @@ pub(super) struct Detail {
     unscored: Vec<Reason>,
     posix: Vec<Reason>,
     rows: Vec<DetailRow>,
+    breakdown: Option<BreakdownTable>,
+}
+
+#[derive(Serialize)]
+struct BreakdownTable {
+    title: String,
+    columns: Vec<String>,
+    rows: Vec<(String, Vec<Number>)>,
+    notes: Vec<String>,
+}
+
+impl BreakdownTable {
+    fn of(table: &Breakdown) -> Self {
+        let row = |row: &BreakdownRow| (row.name.clone(), row.values.iter().map(Number::of).collect());
+        Self {
+            title: table.title.clone(),
+            columns: table.columns.clone(),
+            rows: table.rows.iter().map(row).collect(),
+            notes: table.notes.clone(),
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -48,7 +69,11 @@ pub(super) fn details(analysis: &Analysis) -> Vec<Detail> {
     let mut out = Vec::new();
     for checkpoint in &analysis.checkpoints {
         for task in &checkpoint.tasks {
+            let first = out.len();
             out.extend(task.metrics.iter().map(|metric| detail(&checkpoint.id, task, metric)));
+            if let Some(detail) = out.get_mut(first) {
+                detail.breakdown = task.breakdown.as_ref().map(BreakdownTable::of);
+            }
         }
     }
     out
@@ -64,6 +89,7 @@ fn detail(checkpoint: &str, task: &TaskAnalysis, metric: &MetricAnalysis) -> Det
         unscored: reasons("original not scored", &metric.unscored).collect(),
         posix: reasons("prompt set without POSIX", &task.posix.left_out).collect(),
         rows: metric.perturbations.iter().chain(&metric.together).map(row).collect(),
+        breakdown: None,
     }
 }
 

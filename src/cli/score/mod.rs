@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::options::ReportOptions;
 use super::report::publish;
-use super::{Exit, progress};
+use super::{Exit, judging, progress};
 use crate::execute::judge;
 use crate::record::{PlanRecord, ScoreRecord};
 use crate::store::{Manifest, ResponseLog, RunFolder, RunLock};
@@ -52,8 +52,10 @@ pub(super) fn write_scores(
     lock: &RunLock,
 ) -> anyhow::Result<Vec<ScoreRecord>> {
     let mut scores = Vec::new();
+    let judgments = judging::recorded(folder, manifest, plan, log)?;
     for checkpoint in &manifest.checkpoints {
-        scores.extend(judge((&checkpoint.label, &checkpoint.digest), &manifest.tasks, plan, log)?);
+        let checkpoint = (checkpoint.label.as_str(), &checkpoint.digest);
+        scores.extend(judge(checkpoint, &manifest.tasks, plan, log, &judgments)?);
     }
     folder.write_lines(RunFolder::SCORES, &scores, lock)?;
     Ok(scores)

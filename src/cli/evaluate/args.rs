@@ -1,0 +1,87 @@
+//! Flags of an evaluation: how models are opened and asked, and where things go.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::cli::options::{BatchSize, positive};
+use crate::model::chat_template::Date;
+use crate::weighting::Weighting;
+
+/// How checkpoints are opened and asked.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Model")]
+pub(in crate::cli) struct ModelArgs {
+    /// Loss weighting P,R of a checkpoint that does not say (wit.json or folder name); one for each --checkpoint
+    #[arg(long, value_name = "P,R")]
+    pub weighting: Vec<Weighting>,
+    /// Folder of the base model, for adapters whose own word for it is no folder here
+    #[arg(long, value_name = "DIR")]
+    pub base: Option<PathBuf>,
+    /// Folder of the tokenizer, for checkpoints that carry none
+    #[arg(long, value_name = "DIR")]
+    pub tokenizer: Option<PathBuf>,
+    /// Present prompts through the checkpoint's chat template, or through the one of this name
+    #[arg(long = "apply_chat_template", alias = "apply-chat-template", value_name = "NAME", num_args = 0..=1)]
+    #[allow(clippy::option_option)] // absent, present, present with a name
+    pub apply_chat_template: Option<Option<String>>,
+    /// Present prompts through the chat template in this Jinja file
+    #[arg(
+        long = "chat_template",
+        alias = "chat-template",
+        value_name = "FILE",
+        conflicts_with = "apply_chat_template"
+    )]
+    pub chat_template: Option<PathBuf>,
+    /// With a chat template: every example is a turn of its own
+    #[arg(long = "fewshot_as_multiturn", alias = "fewshot-as-multiturn", value_name = "BOOL", num_args = 0..=1,
+        default_value_t = true, default_missing_value = "true", action = clap::ArgAction::Set,
+        value_parser = clap::builder::BoolishValueParser::new())]
+    pub fewshot_as_multiturn: bool,
+    /// The date that chat templates are told; fixed, so that a run repeats on any day
+    #[arg(long, value_name = "YYYY-MM-DD", default_value = "2024-07-26")]
+    pub date: Date,
+    /// Decoding of generated answers, as KEY=VALUE,... (max_gen_toks, temperature, top_p, top_k, do_sample, until)
+    #[arg(long = "gen_kwargs", alias = "gen-kwargs", value_name = "LIST")]
+    pub gen_kwargs: Option<String>,
+    /// Instances of each task for which POSIX is measured (0: none), over the original and the first draw of each
+    /// perturbation that keeps the answer; it costs a reply to each, scored under every other
+    #[arg(long = "posix_limit", alias = "posix-limit", value_name = "N", default_value_t = 10)]
+    pub posix_limit: usize,
+    /// Length limit of the replies for POSIX, in tokens
+    #[arg(long = "posix_tokens", alias = "posix-tokens", value_name = "N", default_value_t = 16, value_parser = positive)]
+    pub posix_tokens: usize,
+    /// Requests handed to the model at a time, or auto; moves no result
+    #[arg(long = "batch_size", alias = "batch-size", value_name = "N", default_value = "auto")]
+    pub batch_size: BatchSize,
+    /// Threads [default: one a core]; moves no result
+    #[arg(long, value_name = "N", value_parser = positive)]
+    pub threads: Option<usize>,
+}
+
+/// Where things go.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Output")]
+pub(in crate::cli) struct OutputArgs {
+    /// Folder of all runs
+    #[arg(long = "output_path", alias = "output-path", value_name = "DIR", default_value = "results")]
+    pub output_path: PathBuf,
+    /// Name of this run's folder [default: checkpoint and digest of what is asked]
+    #[arg(long = "run_name", alias = "run-name", value_name = "NAME", value_parser = folder_name)]
+    pub run_name: Option<String>,
+    /// Say what would be asked, and stop
+    #[arg(long = "dry_run", alias = "dry-run")]
+    pub dry_run: bool,
+    /// No progress on standard error
+    #[arg(long, short)]
+    pub quiet: bool,
+}
+
+fn folder_name(text: &str) -> Result<String, String> {
+    let plain = !text.is_empty() && text.chars().all(|c| c.is_alphanumeric() || "-_.+=".contains(c));
+    if plain && !text.starts_with('.') {
+        Ok(text.to_owned())
+    } else {
+        Err("write a folder name of letters, digits and -_.+= that does not start with a dot".to_owned())
+    }
+}

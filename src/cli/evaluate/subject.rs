@@ -1,0 +1,217 @@
+//! Who is asked: checkpoints on this machine, or models behind an endpoint.
+
+use std::path::Path;
+
+use super::EvaluateArgs;
+use crate::backend::endpoint::Endpoint;
+use crate::backend::{LanguageModel, LocalModel, LocalOptions};
+use crate::chat::{Message, Role};
+use crate::cli::endpoint::usage_words;
+use crate::cli::options::BatchSize;
+use crate::cli::progress::{Progress, note};
+use crate::execute::{Pending, execute};
+use crate::model::chat_template::ChatOptions;
+use crate::model::checkpoint::{Checkpoint, CheckpointOptions, Provenance};
+use crate::model::engine::EngineOptions;
+use crate::plan::Plan;
+use crate::store::{CheckpointEntry, ResponseLog};
+
+/// Requests handed to the engine at a time where `--batch_size` is auto; the engine splits them further by memory.
+const AUTO_CHUNK: usize = 256;
+
+/// A model under test, opened as far as its identity needs.
+pub(super) enum Subject {
+    /// A checkpoint whose weights are not loaded yet.
+    Checkpoint(Box<Checkpoint>),
+    /// A model behind an endpoint.
+    Endpoint(Box<Endpoint>),
+}
+
+impl Subject {
+    fn name(&self) -> &str {
+        match self {
+            Self::Checkpoint(checkpoint) => &checkpoint.name,
+            Self::Endpoint(endpoint) => &endpoint.identity().name,
+        }
+    }
+
+    fn entry(&self, label: String, args: &EvaluateArgs) -> anyhow::Result<CheckpointEntry> {
+        match self {
+            Self::Checkpoint(checkpoint) => {
+                let provenance = &checkpoint.provenance;
+                Ok(CheckpointEntry {
+                    label,
+                    digest: LocalModel::digest(checkpoint, &local_options(args))?,
+                    architecture: checkpoint.architecture.to_string(),
+                    parameters: checkpoint.architecture.parameters() as u64,
+                    weighting: provenance.weighting,
+                    weighting_source: provenance.weighting_source.as_str().to_owned(),
+                    base: provenance.base.clone(),
+                    stage: provenance.stage.map(|stage| stage.as_str().to_owned()),
+                    training_seed: provenance.seed,
+                    data_digest: provenance.data_digest.clone(),
+                })
+            }
+            Self::Endpoint(endpoint) => {
+                let place = args.endpoint.model.iter().position(|name| *name == endpoint.identity().name);
+                let weighting = place.and_then(|place| args.model.weighting.get(place)).copied();
+                Ok(CheckpointEntry {
+                    label,
+                    digest: endpoint.identity().digest.clone(),
+                    architecture: "model behind an endpoint".to_owned(),
+                    parameters: 0,
+                    weighting,
+                    weighting_source: if weighting.is_some() { "given" } else { "unknown" }.to_owned(),
+                    base: None,
+                    stage: None,
+                    training_seed: None,
+                    data_digest: None,
+                })
+            }
+        }
+    }
+}
+
+/// How every subject is recorded, in their order, under labels that differ.
+pub(super) fn entries(args: &EvaluateArgs, subjects: &[Subject]) -> anyhow::Result<Vec<CheckpointEntry>> {
+    let mut entries: Vec<CheckpointEntry> = Vec::new();
+    for subject in subjects {
+        let same = subjects.iter().take(entries.len()).filter(|other| other.name() == subject.name()).count();
+        let name = subject.name();
+        let label = if same == 0 { name.to_owned() } else { format!("{name}#{}", same + 1) };
+        let entry = subject.entry(label, args)?;
+        anyhow::ensure!(
+            entries.iter().all(|other| other.digest != entry.digest),
+            "`{}` is given twice: another --checkpoint or --model has the same content",
+            entry.label
+        );
+        entries.push(entry);
+    }
+    Ok(entries)
+}
+
+/// Opens every `--checkpoint` and every `--model`.
+pub(super) fn open(args: &EvaluateArgs) -> anyhow::Result<Vec<Subject>> {
+    let weightings = &args.model.weighting;
+    let subjects = args.checkpoint.len() + args.endpoint.model.len();
+    anyhow::ensure!(
+        weightings.is_empty() || weightings.len() == subjects,
+        "--weighting is given {} times for {subjects} models; give one weighting for each --checkpoint (or --model), in \
+         their order",
+        weightings.len()
+    );
+    if args.endpoint.endpoint.is_some() {
+        let endpoints = args.endpoint.open(args.applies_chat_template())?;
+        return Ok(endpoints.into_iter().map(|endpoint| Subject::Endpoint(Box::new(endpoint))).collect());
+    }
+    let mut opened = Vec::new();
+    for (index, dir) in args.checkpoint.iter().enumerate() {
+        let dir = crate::cli::fetch::resolve(dir, args.output.quiet)?;
+        let options = CheckpointOptions {
+            tokenizer_dir: args.model.tokenizer.clone(),
+            chat_template: args.template_choice(),
+            weighting: weightings.get(index).copied(),
+            base_dir: args.model.base.clone(),
+        };
+        let checkpoint = Checkpoint::open(&dir, &options)?;
+        anyhow::ensure!(
+            !args.applies_chat_template() || checkpoint.chat_template.is_some(),
+            "{}: no chat template (chat_template.jinja, or chat_template in tokenizer_config.json); give one with \
+             --chat_template FILE, or leave --apply_chat_template out",
+            dir.display()
+        );
+        examine(args, &checkpoint)?;
+        opened.push(Subject::Checkpoint(Box::new(checkpoint)));
+    }
+    Ok(opened)
+}
+
+/// What is legal but worth a word, and what would make every answer meaningless.
+fn examine(args: &EvaluateArgs, checkpoint: &Checkpoint) -> anyhow::Result<()> {
+    let dir = checkpoint.dir.display();
+    if let Some(template) = &checkpoint.chat_template {
+        let probe = "wit-eval asks whether messages are rendered";
+        let options = ChatOptions { add_generation_prompt: true, date: Some(args.model.date) };
+        let text = template.render(&[Message::new(Role::User, probe)], options)?;
+        anyhow::ensure!(
+            text.contains(probe),
+            "{dir}: the chat template leaves the user's message out, so every prompt would be the same; check the template"
+        );
+    }
+    let declared = Provenance::read(&checkpoint.dir, None)?.weighting;
+    if let (Some(declared), Some(given)) = (declared, checkpoint.provenance.weighting)
+        && declared != given
+    {
+        note(false, &format!("{dir}: --weighting {given} stands in for {declared}, which the folder says"));
+    }
+    Ok(())
+}
+
+fn local_options(args: &EvaluateArgs) -> LocalOptions {
+    let engine = EngineOptions { threads: args.model.threads, ..EngineOptions::default() };
+    LocalOptions { engine, date: Some(args.model.date) }
+}
+
+/// Whether a folder has a chat template that was not asked for; it is not opened for that.
+fn offers_chat_template(dir: &Path) -> bool {
+    let declared = std::fs::read_to_string(dir.join("tokenizer_config.json"));
+    dir.join("chat_template.jinja").is_file() || declared.is_ok_and(|text| text.contains("\"chat_template\""))
+}
+
+/// Asks one model what is not recorded yet. One that has answered everything is not loaded.
+pub(super) fn ask(
+    args: &EvaluateArgs,
+    subject: Subject,
+    entry: &CheckpointEntry,
+    plan: &Plan,
+    log: &mut ResponseLog,
+) -> anyhow::Result<()> {
+    let quiet = args.output.quiet;
+    let pending = Pending::of(plan, &entry.digest, log)?;
+    let recorded = pending.total - pending.requests.len();
+    if recorded > 0 {
+        note(quiet, &format!("{}: {recorded} of {} requests are recorded already", entry.label, pending.total));
+    }
+    if pending.requests.is_empty() {
+        return Ok(());
+    }
+    match subject {
+        Subject::Checkpoint(checkpoint) => {
+            let offers_template = offers_chat_template(&checkpoint.dir);
+            let model = LocalModel::new(*checkpoint, &local_options(args))?;
+            note(quiet, &format!("{}: {}, digest {}", entry.label, entry.architecture, model.identity().digest.short()));
+            if offers_template && !args.applies_chat_template() {
+                let hint = "has a chat template; --apply_chat_template presents prompts through it";
+                note(quiet, &format!("{}: {hint}", entry.label));
+            }
+            asked(args, &model, entry, &pending, log)
+        }
+        Subject::Endpoint(endpoint) => {
+            endpoint.probe()?;
+            let outcome = asked(args, endpoint.as_ref(), entry, &pending, log);
+            note(quiet, &format!("{}: {}", entry.label, usage_words(&endpoint.usage())));
+            outcome
+        }
+    }
+}
+
+fn asked(
+    args: &EvaluateArgs,
+    model: &dyn LanguageModel,
+    entry: &CheckpointEntry,
+    pending: &Pending<'_>,
+    log: &mut ResponseLog,
+) -> anyhow::Result<()> {
+    let chunk = match args.model.batch_size {
+        BatchSize::Auto => AUTO_CHUNK,
+        BatchSize::Fixed(count) => count,
+    };
+    let mut progress = Progress::new(&entry.label, pending.requests.len(), args.output.quiet);
+    let mut answered = 0;
+    let outcome = execute(model, pending, log, chunk, &mut |done, total| {
+        answered = done;
+        progress.update(done, total);
+    });
+    progress.finish(answered);
+    Ok(outcome?)
+}
