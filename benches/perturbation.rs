@@ -29,6 +29,7 @@ fn instance() -> Instance {
             ..PromptParts::default()
         },
         expectation: Expectation::Choice { choices: ["A", "B", "C", "D"].map(String::from).to_vec(), gold: vec![1] },
+        temperature: None,
     }
 }
 

@@ -7,7 +7,7 @@
 //! | 0 vocabulary | [`weighting`], [`chat`], [`task`], [`instance`], [`instruction`], [`variant`], [`request`], [`response`], [`score`], [`estimate`], [`record`], [`judgment`], [`digest`], [`seed`] |
 //! | 1 pure work | [`perturb`], [`scoring`], [`stats`], [`sensitivity`], [`corpus`] |
 //! | 2 files | [`data`], [`store`] |
-//! | 3 models | [`model`], [`backend`], [`train`] |
+//! | 3 models | [`model`], [`backend`], [`train`], [`hub`] |
 //! | 4 orchestration | [`plan`], [`execute`], [`judge`], [`sweep`] |
 //! | 5 what people read | [`analyze`], [`report`] |
 //! | 6 edge | [`cli`] |
@@ -21,6 +21,7 @@ pub mod data;
 pub mod digest;
 pub mod estimate;
 pub mod execute;
+pub mod hub;
 pub mod instance;
 pub mod instruction;
 pub mod judge;

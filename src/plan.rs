@@ -240,7 +240,8 @@ fn prompt_set(
     presentation: Presentation,
     posix: PosixSettings,
 ) -> PlanRecord {
-    let decoding = Decoding { max_new_tokens: posix.max_new_tokens, stop: Vec::new(), sampling: Sampling::Greedy, sample: 0 };
+    let decoding =
+        Decoding { max_new_tokens: posix.max_new_tokens, stop: Vec::new(), sampling: Sampling::Greedy, sample: 0 };
     PlanRecord {
         task: task.name.clone(),
         instance: instance.id.clone(),

@@ -97,7 +97,9 @@ impl Response {
         match self {
             Self::Generated(generation) => generation.prompt_tokens_cut,
             Self::LogProbs { continuations } => continuations.iter().map(|c| c.prompt_tokens_cut).max().unwrap_or(0),
-            Self::PromptSet { replies, .. } | Self::Dialogue { replies } => replies.iter().map(|reply| reply.prompt_tokens_cut).max().unwrap_or(0),
+            Self::PromptSet { replies, .. } | Self::Dialogue { replies } => {
+                replies.iter().map(|reply| reply.prompt_tokens_cut).max().unwrap_or(0)
+            }
             Self::NextToken { .. } | Self::Rolling { .. } | Self::Failed { .. } => 0,
         }
     }

@@ -366,6 +366,8 @@ pub enum Scorer {
     Dialogue,
     /// A judge rates replies from 1 to 10, as MT-Bench does.
     MtBench,
+    /// A judge compares conversations with a baseline's, in both orders, as MT-Bench does.
+    MtBenchPair,
     /// A judge compares replies with a baseline's, as AlpacaEval does.
     AlpacaEval,
 }
@@ -378,7 +380,7 @@ impl Scorer {
 
     /// Whether another model is needed.
     pub fn needs_judge(self) -> bool {
-        matches!(self, Self::MtBench | Self::AlpacaEval)
+        matches!(self, Self::MtBench | Self::MtBenchPair | Self::AlpacaEval)
     }
 }
 

@@ -24,7 +24,7 @@ const LAYERS: [&[&str]; 7] = [
     ],
     &["perturb", "scoring", "stats", "sensitivity", "corpus"],
     &["data", "store"],
-    &["model", "backend", "train"],
+    &["model", "backend", "train", "hub"],
     &["plan", "execute", "judge", "sweep"],
     &["analyze", "report"],
     &["cli"],

@@ -71,12 +71,23 @@ struct DialogueWitness {
     id: String,
     follows: Vec<String>,
     breaks: Vec<String>,
+    others: Vec<Reply>,
+}
+
+/// A reply to one turn (from 1), as people and models word it.
+#[derive(Deserialize)]
+struct Reply {
+    turn: usize,
+    #[serde(rename = "reply")]
+    text: String,
+    follows: bool,
 }
 
 #[derive(Deserialize)]
 struct Prompt {
     key: usize,
-    prompt: String,
+    #[serde(rename = "prompt")]
+    text: String,
     instruction_id_list: Vec<String>,
     kwargs: Vec<serde_json::Map<String, Value>>,
 }
@@ -131,6 +142,9 @@ fn every_kind_of_dialogue_has_enough_and_every_dialogue_two_to_five_turns() {
         assert!(dialogue.id.starts_with(&dialogue.kind), "{}", dialogue.id);
     }
     assert!(kinds.len() >= 7 && kinds.values().all(|count| *count >= 8), "{kinds:?}");
+    let checks = dialogues.iter().flat_map(|dialogue| &dialogue.turns).map(|turn| turn.checks.len()).sum::<usize>();
+    let documented = format!("{} conversations of 2 to 5 turns, {checks} checks", dialogues.len());
+    assert!(text("docs/dialogue.md").contains(&documented), "docs/dialogue.md lacks {documented:?}");
     for turns in 2..=5 {
         assert!(dialogues.iter().any(|dialogue| dialogue.turns.len() == turns), "none of {turns} turns");
     }
@@ -172,6 +186,23 @@ fn every_dialogue_has_replies_that_follow_and_replies_that_do_not() {
             wrong.push(format!("{}: what should break follows", dialogue.id));
         }
     }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn other_wordings_of_right_and_wrong_replies_are_told_apart() {
+    let witnesses: Vec<DialogueWitness> = rows("benchmarks/dialogue/witnesses.jsonl");
+    let (mut tried, mut wrong) = (0, Vec::new());
+    for (dialogue, witness) in dialogues().iter().zip(&witnesses) {
+        for reply in &witness.others {
+            let verdicts = judge(&verifiers(&dialogue.turns[reply.turn - 1].checks), &reply.text);
+            tried += 1;
+            if verdicts.follows_all_strictly() != reply.follows {
+                wrong.push(format!("{} turn {}: {:?} is {}", dialogue.id, reply.turn, reply.text, !reply.follows));
+            }
+        }
+    }
+    assert!(tried >= 200, "{tried}");
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
@@ -237,13 +268,43 @@ fn blind_replies_stay_at_chance() {
     assert!(missing.is_empty(), "docs/dialogue.md lacks:\n{}", missing.join("\n"));
 }
 
+/// A reply to a single prompt that depends on nothing but its words.
+type BlindToPrompt = fn(&str) -> String;
+
+const BLIND_TO_PROMPT: [(&str, BlindToPrompt); 4] = [
+    ("empty reply", |_| String::new()),
+    ("echo of the prompt", str::to_owned),
+    ("echo in capitals", str::to_uppercase),
+    ("\"Sure, here you go.\"", |_| "Sure, here you go.".into()),
+];
+
+#[test]
+fn blind_replies_to_single_prompts_get_what_is_documented() {
+    let prompts = prompts();
+    let documented = text("docs/dialogue.md");
+    let (mut missing, mut worst) = (Vec::new(), 0.0_f64);
+    for (name, blind) in BLIND_TO_PROMPT {
+        let judged = |prompt: &Prompt| judge(&verifiers(&prompt.checks()), &blind(&prompt.text));
+        let verdicts: Vec<Verdicts> = prompts.iter().map(judged).collect();
+        let share = |passes: fn(&Verdicts) -> bool| {
+            100.0 * verdicts.iter().filter(|verdicts| passes(verdicts)).count() as f64 / verdicts.len() as f64
+        };
+        let (strict, loose) = (share(Verdicts::follows_all_strictly), share(Verdicts::follows_all_loosely));
+        worst = worst.max(loose);
+        let row = format!("| {name} | {strict:.1} | {loose:.1} |");
+        missing.extend((!documented.contains(&row)).then_some(row));
+    }
+    assert!(missing.is_empty(), "docs/dialogue.md lacks:\n{}", missing.join("\n"));
+    assert!(worst < 28.0, "{worst}");
+}
+
 /// The chance to pass a check by picking at random one of the candidates that `said` holds; 0 where it does not hold the
 /// answer.
 fn guess(check: &Check, said: &str) -> f64 {
     let named = |phrase: &&str| names(said, phrase);
     match check.id.as_str() {
-        "dialogue:answers" if texts(check, "accept").iter().any(|phrase| named(&phrase)) => {
-            1.0 / (1 + texts(check, "reject").into_iter().filter(|phrase| named(&phrase)).count()) as f64
+        "dialogue:answers" if texts(check, "accept").iter().any(named) => {
+            1.0 / (1 + texts(check, "reject").into_iter().filter(named).count()) as f64
         }
         "dialogue:verdict" if names(said, "yes") && names(said, "no") => 0.5,
         _ => 0.0,
@@ -332,12 +393,14 @@ fn the_instruction_set_covers_all_25_instructions_at_least_four_times() {
         assert_eq!(prompt.key, place + 1);
         assert_eq!(prompt.instruction_id_list.len(), prompt.kwargs.len(), "{}", prompt.key);
         assert!((1..=3).contains(&prompt.kwargs.len()), "{}", prompt.key);
-        assert!(prompt.prompt.split_whitespace().count() <= 60, "{}", prompt.key);
+        assert!(prompt.text.split_whitespace().count() <= 60, "{}", prompt.key);
         verifiers(&prompt.checks());
         for id in &prompt.instruction_id_list {
             *counts.entry(id).or_default() += 1;
         }
     }
+    let documented = format!("{} single prompts, {} instructions", prompts.len(), counts.values().sum::<usize>());
+    assert!(text("docs/dialogue.md").contains(&documented), "docs/dialogue.md lacks {documented:?}");
     assert_eq!(counts.len(), 25, "{counts:?}");
     assert!(counts.values().all(|count| *count >= 4), "{counts:?}");
 }
@@ -399,14 +462,14 @@ fn wordings(key: &str, value: &Value) -> Vec<String> {
 fn every_argument_is_said_in_its_prompt() {
     let mut missing = Vec::new();
     for prompt in prompts() {
-        let said = prompt.prompt.to_lowercase();
+        let said = prompt.text.to_lowercase();
         for (key, value) in prompt.kwargs.iter().flatten() {
             let values = value.as_array().map_or_else(|| vec![value.clone()], Clone::clone);
             for value in values {
                 let wordings = wordings(key, &value);
                 let is_said = wordings.iter().any(|wording| said.contains(&wording.to_lowercase()));
                 if !is_said {
-                    missing.push(format!("{}: {key} {wordings:?} is not in {:?}", prompt.key, prompt.prompt));
+                    missing.push(format!("{}: {key} {wordings:?} is not in {:?}", prompt.key, prompt.text));
                 }
             }
         }
@@ -424,7 +487,7 @@ fn trigrams(text: &str) -> BTreeSet<Vec<String>> {
 fn no_two_texts_are_nearly_the_same() {
     let dialogues = dialogues();
     let whole = dialogues.iter().map(|dialogue| (dialogue.id.clone(), dialogue.said(dialogue.turns.len()).join(" ")));
-    let single = prompts().into_iter().map(|prompt| (prompt.key.to_string(), prompt.prompt));
+    let single = prompts().into_iter().map(|prompt| (prompt.key.to_string(), prompt.text));
     let texts: Vec<(String, BTreeSet<Vec<String>>)> =
         whole.chain(single).map(|(id, text)| (id, trigrams(&text))).collect();
     for (place, (id, one)) in texts.iter().enumerate() {

@@ -13,6 +13,8 @@
 mod faults;
 #[path = "endpoint/questions.rs"]
 mod questions;
+#[path = "endpoint/real.rs"]
+mod real;
 #[path = "endpoint/script.rs"]
 mod script;
 

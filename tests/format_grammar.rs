@@ -143,6 +143,7 @@ fn choice(task: &str, query: String, labels: &[&str], gold: usize) -> Instance {
             choices: labels.iter().map(|&label| label.to_owned()).collect(),
             gold: vec![gold],
         },
+        temperature: None,
     }
 }
 

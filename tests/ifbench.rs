@@ -1,4 +1,4 @@
-//! IFBench against its own program: published verdicts on a model's replies, all prompts.
+//! `IFBench` against its own program: published verdicts on a model's replies, all prompts.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, clippy::indexing_slicing)]
 
@@ -12,7 +12,7 @@ use wit_eval::scoring::instructions::{Verdicts, Verifier, compare_modes, judge};
 use wit_eval::task::VerifierMode;
 
 #[derive(Deserialize)]
-struct Prompt {
+struct Question {
     key: String,
     prompt: String,
     instruction_id_list: Vec<String>,
@@ -39,7 +39,7 @@ fn rows<T: for<'de> Deserialize<'de>>(file: &str) -> Option<Vec<T>> {
     Some(text.lines().map(|line| serde_json::from_str(line).unwrap()).collect())
 }
 
-impl Prompt {
+impl Question {
     fn checks(&self) -> Vec<Check> {
         let pairs = self.instruction_id_list.iter().zip(&self.kwargs);
         pairs.map(|(id, kwargs)| Check { id: id.clone(), kwargs: kwargs.clone() }).collect()
@@ -53,7 +53,7 @@ impl Prompt {
 
 #[test]
 fn every_prompt_of_ifbench_builds_in_every_mode() {
-    let Some(prompts) = rows::<Prompt>("IFBench_test.jsonl") else { return };
+    let Some(prompts) = rows::<Question>("IFBench_test.jsonl") else { return };
     let mut families = BTreeMap::<&str, usize>::new();
     for prompt in &prompts {
         for mode in VerifierMode::ALL {
@@ -71,9 +71,9 @@ fn every_prompt_of_ifbench_builds_in_every_mode() {
     assert_eq!((prompts.len(), families.len(), families.values().sum::<usize>()), (300, 58, 344));
 }
 
-/// The prompts that the published replies answer. Those of `repeat:repeat_span` were reworded since (word indices in place
-/// of character indices), and in one row the prompt is a stretch of a table that ends with prompt 274.
-fn prompt_of<'p>(prompts: &'p [Prompt], row: &PublishedVerdict) -> &'p Prompt {
+/// The prompt that a published reply answers. Those of `repeat:repeat_span` were reworded since (word indices in place of
+/// character indices), and in one row the prompt is a stretch of a table that ends with prompt 274.
+fn prompt_of<'p>(prompts: &'p [Question], row: &PublishedVerdict) -> &'p Question {
     let beginning = |prompt: &str| prompt.split(" Copy the span of words").next().unwrap_or_default().trim().to_owned();
     let asked = beginning(&row.prompt);
     let same = prompts.iter().find(|prompt| beginning(&prompt.prompt) == asked);
@@ -88,14 +88,14 @@ fn prompt_of<'p>(prompts: &'p [Prompt], row: &PublishedVerdict) -> &'p Prompt {
 /// the same strictly and loosely, and why.
 const DISAGREEMENTS: &[(&str, &str, bool, &str)] = &[
     ("163", "ratio:sentence_type", false, ANOTHER_SPLITTER),
-    ("257", "words:start_verb", true, "begins with Understand, which the tagger takes for no verb"),
-    ("258", "words:start_verb", true, "begins with Conceive, which the tagger takes for no verb"),
+    ("257", "words:start_verb", true, "begins with Conceive, which the tagger takes for no verb"),
+    ("258", "words:start_verb", true, "begins with Understand, which the tagger takes for no verb"),
     ("261", "words:start_verb", true, "begins with Build, which the tagger takes for no verb"),
 ];
 
 /// The reply's first sentence ends with `"paraphrasing."`, after the quotation mark. Every stored edition of the program
-/// splits with NLTK, and the sentence then ends with neither mark. With IFEval's older splitter, which moves the full stop
-/// behind the quotation mark, all published verdicts on sentences come out.
+/// splits with NLTK, and the sentence then ends with neither mark. With the older splitter that `IFEval` brought along,
+/// which moves the full stop behind the quotation mark, all published verdicts on sentences come out.
 const ANOTHER_SPLITTER: &str = "published with another sentence splitter";
 
 fn percent(hits: usize, total: usize) -> f64 {
@@ -104,7 +104,7 @@ fn percent(hits: usize, total: usize) -> f64 {
 
 #[test]
 fn the_published_verdicts_are_reproduced_and_every_disagreement_is_known() {
-    let Some(prompts) = rows::<Prompt>("IFBench_test.jsonl") else { return };
+    let Some(prompts) = rows::<Question>("IFBench_test.jsonl") else { return };
     let Some(strict) = rows::<PublishedVerdict>("eval_results_strict.jsonl") else { return };
     let Some(loose) = rows::<PublishedVerdict>("eval_results_loose.jsonl") else { return };
     let mut disagreements = Vec::new();
@@ -147,7 +147,7 @@ fn the_published_verdicts_are_reproduced_and_every_disagreement_is_known() {
 /// How far the first and the latest edition are apart on real replies.
 #[test]
 fn the_editions_differ_on_the_published_replies_where_listed() {
-    let Some(prompts) = rows::<Prompt>("IFBench_test.jsonl") else { return };
+    let Some(prompts) = rows::<Question>("IFBench_test.jsonl") else { return };
     let Some(rows) = rows::<PublishedVerdict>("eval_results_strict.jsonl") else { return };
     let mut found = Vec::new();
     for row in &rows {

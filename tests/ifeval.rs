@@ -1,7 +1,7 @@
 //! IFEval against its own program: labelled cases, the published GPT-4 replies, all prompts.
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::panic, clippy::print_stdout, clippy::indexing_slicing)]
-#![allow(clippy::doc_markdown)]
+#![allow(clippy::doc_markdown, clippy::float_cmp)]
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -135,17 +135,8 @@ fn gpt4() -> Option<Vec<(Prompt, Reply)>> {
 }
 
 /// Where the verdict on a reply of GPT-4 is another than the published one: key, instruction, strict or loose, the verdict
-/// here, and why.
-const DISAGREEMENTS: &[(u64, &str, &str, bool, &str)] = &[
-    (1122, "keywords:letter_frequency", "strict", true, RANDOM_LETTER),
-    (1122, "keywords:letter_frequency", "loose", true, RANDOM_LETTER),
-    (1129, "keywords:letter_frequency", "strict", true, RANDOM_LETTER),
-];
-
-/// The prompts ask for `#` and for `!`; GPT-4 wrote enough of them. The edition of the program that made the published
-/// verdicts drew a random letter in place of each, and another one for the loose reading (1129 is published as followed
-/// loosely and not strictly).
-const RANDOM_LETTER: &str = "the published run looked for a letter drawn at random";
+/// here, and why. Nowhere: also where the published run drew letters at random (1122, 1129), its verdicts come out.
+const DISAGREEMENTS: &[(u64, &str, &str, bool, &str)] = &[];
 
 #[test]
 fn the_published_accuracies_of_gpt4_are_reproduced_and_every_disagreement_is_known() {
@@ -184,8 +175,7 @@ fn the_published_accuracies_of_gpt4_are_reproduced_and_every_disagreement_is_kno
     let expected = DISAGREEMENTS.iter().map(|(key, id, reading, verdict, _)| (*key, *id, *reading, *verdict));
     assert_eq!(found_disagreements, expected.collect::<Vec<_>>());
     assert_eq!(accuracies(published_totals), [[76.71, 83.45], [79.48, 85.49]]);
-    // With the characters that the prompts ask for counted, two prompts are followed that were published as not followed.
-    assert_eq!(accuracies(totals), [[77.08, 83.69], [79.67, 85.61]]);
+    assert_eq!(accuracies(totals), [[76.71, 83.45], [79.48, 85.49]]);
     let families = CategoryAccuracies::of(strict_verdicts.iter().map(|(id, followed)| (id.as_str(), *followed)));
     assert_eq!((families.families.len(), families.instructions.len()), (9, 25));
     assert_eq!(families.families.iter().map(|family| family.followed).sum::<usize>(), totals[0][1]);
@@ -204,21 +194,21 @@ fn the_modes_differ_on_gpt4_where_their_reasons_say() {
     let expected = [
         ("change_case:english_capital", 2),
         ("combination:repeat_prompt", 1),
-        ("detectable_format:constrained_response", 1),
-        ("keywords:existence", 2),
-        ("keywords:frequency", 3),
+        ("keywords:existence", 1),
+        ("keywords:letter_frequency", 2),
         ("length_constraints:nth_paragraph_first_word", 1),
-        ("length_constraints:number_paragraphs", 2),
         ("length_constraints:number_words", 2),
     ];
     assert_eq!(counts, expected.map(|(id, count)| (id.to_owned(), count)).into());
 }
 
-/// The four accuracies of GPT-4 in the modes that do not count `#` and `!`, or mend defects.
+/// The four accuracies of GPT-4 in the modes that decide otherwise on `#` and `!`, or mend defects.
 #[test]
 fn the_other_modes_give_gpt4_their_own_accuracies() {
     let Some(pairs) = gpt4() else { return };
-    for (mode, expected) in [(VerifierMode::LmEval, [77.08, 83.69, 79.67, 85.61]), (VerifierMode::Fixed, [0.0; 4])] {
+    for (mode, expected) in
+        [(VerifierMode::LmEval, [77.08, 83.69, 79.67, 85.61]), (VerifierMode::Fixed, [76.52, 83.33, 79.11, 85.25])]
+    {
         let judged = pairs.iter().map(|(prompt, reply)| prompt.judged(mode, &reply.response)).collect::<Vec<_>>();
         let prompts = |follows: fn(&Verdicts) -> bool| judged.iter().filter(|verdicts| follows(verdicts)).count();
         let checks =

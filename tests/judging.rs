@@ -63,8 +63,7 @@ fn planned(folder: &Path, name: &str) -> Planned {
     let selection = Catalog::load(&[folder.to_path_buf()]).unwrap().select(name).unwrap();
     let source = &selection.tasks[0];
     let specs = parse_specs("none").unwrap();
-    let settings =
-        PlanSettings { perturbations: &specs, seed: Seed(1), presentation: Presentation::Chat, posix: None };
+    let settings = PlanSettings { perturbations: &specs, seed: Seed(1), presentation: Presentation::Chat, posix: None };
     let mut plan = Plan::default();
     let found = instances(source, &InstanceOptions { presentation: Presentation::Chat, ..InstanceOptions::default() });
     plan.add_task(&source.task, &found.unwrap(), &Perturber::embedded().unwrap(), &settings).unwrap();
@@ -98,8 +97,7 @@ fn scored(folder: &Path, planned: &Planned, judging: &Judging, model: &dyn Langu
     execute(&subject, &pending, &mut log, 8, &mut |_, _| {}).unwrap();
     let tasks = std::slice::from_ref(&planned.task);
     let checkpoints = [("m", &digest)];
-    let judgments =
-        judge(judging, model, &checkpoints, tasks, &planned.plan.records, &log, &mut |_, _| {}).unwrap();
+    let judgments = judge(judging, model, &checkpoints, tasks, &planned.plan.records, &log, &mut |_, _| {}).unwrap();
     score(("m", &digest), tasks, &planned.plan.records, &log, &judgments).unwrap()
 }
 
@@ -134,7 +132,8 @@ fn a_conversation_is_asked_turn_by_turn_at_its_categorys_temperature_and_rated_t
     });
     let scores = scored(folder.path(), &planned, &judging(&judge, 1, 0), &judge);
     assert_eq!(scores.len(), 2);
-    let parts = |at: usize| scores[at].parts.iter().map(|part| (part.credits.clone(), part.missing)).collect::<Vec<_>>();
+    let parts =
+        |at: usize| scores[at].parts.iter().map(|part| (part.credits.clone(), part.missing)).collect::<Vec<_>>();
     assert_eq!(parts(0), [(vec![8.0], 0), (vec![5.5], 0)]);
     assert_eq!(scores[0].score.credit(), Some(6.75));
     assert_eq!(parts(1), [(vec![8.0], 0), (vec![], 1)], "an unparsable rating is counted");
@@ -171,8 +170,7 @@ fn a_recorded_judge_gives_the_same_scores_without_being_asked_and_notices_a_chan
     let subject = ScriptedModel::new("subject", under_test);
     let digest = subject.identity().digest.clone();
     let tasks = std::slice::from_ref(&planned.task);
-    let outcome =
-        judge(&changed, &replay, &[("m", &digest)], tasks, &planned.plan.records, &log, &mut |_, _| {});
+    let outcome = judge(&changed, &replay, &[("m", &digest)], tasks, &planned.plan.records, &log, &mut |_, _| {});
     let error = outcome.unwrap_err().to_string();
     assert!(error.contains("Be strict"), "{error}");
 }

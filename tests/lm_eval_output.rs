@@ -46,6 +46,7 @@ impl Run {
             plan: &self.plan,
             skipped: &[],
             scores: &self.scores,
+            judged_by: None,
             response_of: &response_of,
         };
         let inputs = LmEvalInputs {

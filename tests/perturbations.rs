@@ -2,7 +2,7 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 #![allow(clippy::print_stdout)]
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
 use proptest::prelude::*;
@@ -325,27 +325,54 @@ fn bbh_rows() -> Option<Vec<Instance>> {
     Some(rows)
 }
 
-/// A JSONL file in IFEval's layout, as instances without task file.
-fn instruction_rows(file: &str) -> Option<Vec<Instance>> {
-    let text = std::fs::read_to_string(data_folder()?.join(file)).ok()?;
-    let rows = text.lines().map(|line| {
-        let row: serde_json::Value = serde_json::from_str(line).unwrap();
+fn check_of(id: &str, kwargs: &serde_json::Value) -> Check {
+    let kwargs = kwargs.as_object().into_iter().flatten().filter(|(_, value)| !value.is_null());
+    Check { id: id.to_owned(), kwargs: kwargs.map(|(name, value)| (name.clone(), value.clone())).collect() }
+}
+
+fn verified(id: String, turns: Vec<(String, Vec<Check>)>) -> Instance {
+    let (mut texts, checks): (Vec<String>, Vec<Vec<Check>>) = turns.into_iter().unzip();
+    let prompt = PromptParts { query: texts.remove(0), later: texts, ..PromptParts::default() };
+    let expectation = Expectation::Verified { turns: checks };
+    Instance { task: "verified".into(), cluster: id.clone(), id, prompt, expectation, temperature: None }
+}
+
+fn json_lines(file: &Path) -> Option<Vec<serde_json::Value>> {
+    let text = std::fs::read_to_string(file).ok()?;
+    Some(text.lines().map(|line| serde_json::from_str(line).unwrap()).collect())
+}
+
+/// A JSONL file in the layout of `IFEval`, as instances without task file.
+fn instruction_rows(file: &Path) -> Option<Vec<Instance>> {
+    let rows = json_lines(file)?.into_iter().map(|row| {
         let ids = row["instruction_id_list"].as_array().unwrap().iter();
-        let checks = ids.zip(row["kwargs"].as_array().unwrap()).map(|(id, kwargs)| {
-            let kwargs = kwargs.as_object().unwrap().iter().filter(|(_, value)| !value.is_null());
-            let kwargs = kwargs.map(|(name, value)| (name.clone(), value.clone())).collect();
-            Check { id: id.as_str().unwrap().to_owned(), kwargs }
-        });
-        let expectation = Expectation::Verified { turns: vec![checks.collect()] };
-        let prompt = PromptParts { query: row["prompt"].as_str().unwrap().to_owned(), ..PromptParts::default() };
-        let id = format!("{file}/{}", row["key"]);
-        Instance { task: "ifeval".into(), cluster: id.clone(), id, prompt, expectation, temperature: None }
+        let checks =
+            ids.zip(row["kwargs"].as_array().unwrap()).map(|(id, kwargs)| check_of(id.as_str().unwrap(), kwargs));
+        let text = row["prompt"].as_str().unwrap().to_owned();
+        verified(format!("{}/{}", file.display(), row["key"]), vec![(text, checks.collect())])
     });
     Some(rows.collect())
 }
 
+/// The shipped conversations, as instances without task file.
+fn dialogue_rows(file: &Path) -> Option<Vec<Instance>> {
+    let rows = json_lines(file)?.into_iter().map(|row| {
+        let turns = row["turns"].as_array().unwrap().iter().map(|turn| {
+            let checks = turn["checks"].as_array().unwrap().iter();
+            let checks = checks.map(|check| check_of(check["id"].as_str().unwrap(), &check["kwargs"]));
+            (turn["user"].as_str().unwrap().to_owned(), checks.collect())
+        });
+        verified(row["id"].as_str().unwrap().to_owned(), turns.collect())
+    });
+    Some(rows.collect())
+}
+
+fn shipped(file: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("benchmarks").join(file)
+}
+
 fn ifeval_rows() -> Option<Vec<Instance>> {
-    instruction_rows("ifeval/input_data.jsonl")
+    instruction_rows(&data_folder()?.join("ifeval/input_data.jsonl"))
 }
 
 /// Occurrences whatever the case, as they are written.
@@ -387,7 +414,7 @@ const STATED: [(&str, &[&str], bool, &str); 13] = [
     ),
 ];
 
-fn all<'a>(text: &'a str, place: usize) -> Vec<&'a str> {
+fn all(text: &str, place: usize) -> Vec<&str> {
     static COMPILED: LazyLock<Vec<regex::Regex>> =
         LazyLock::new(|| STATED.iter().map(|stated| regex::Regex::new(stated.3).unwrap()).collect());
     COMPILED[place].find_iter(text).map(|found| found.as_str()).collect()
@@ -444,6 +471,10 @@ fn instructions_survive(rows: &[Instance], draws: usize) -> usize {
     counts.into_iter().map(|(made, _)| made).sum()
 }
 
+fn said(prompt: &PromptParts) -> impl Iterator<Item = &String> {
+    std::iter::once(&prompt.query).chain(&prompt.later)
+}
+
 fn survivors(rows: &[Instance], draws: usize) -> Counts {
     let perturber = perturber_once();
     let mut counts = Counts::default();
@@ -459,11 +490,14 @@ fn survivors(rows: &[Instance], draws: usize) -> Counts {
                     counts[place].0 += 1;
                     assert_ne!(found.prompt, row.prompt);
                     assert_eq!(found.expectation, row.expectation);
-                    let (before, after) = (&row.prompt.query, &found.prompt.query);
-                    let checks = turns[0].iter().collect::<Vec<_>>();
-                    arguments_survive(before, after, &checks).unwrap_or_else(|lost| panic!("{} {id}: {lost}", row.id));
-                    if let Some(problem) = turns[0].iter().find_map(|check| damage(check, before, after)) {
-                        panic!("{} {id}: {problem}\n{before}\n-----\n{after}", row.id);
+                    assert_eq!(found.prompt.later.len(), row.prompt.later.len());
+                    let checks = turns.iter().flatten().collect::<Vec<_>>();
+                    for (before, after) in said(&row.prompt).zip(said(&found.prompt)) {
+                        arguments_survive(before, after, &checks)
+                            .unwrap_or_else(|lost| panic!("{} {id}: {lost}", row.id));
+                        if let Some(problem) = checks.iter().find_map(|check| damage(check, before, after)) {
+                            panic!("{} {id}: {problem}\n{before}\n-----\n{after}", row.id);
+                        }
                     }
                 }
             }
@@ -482,8 +516,25 @@ fn every_perturbed_ifeval_prompt_is_verifiable_by_the_same_arguments() {
 }
 
 #[test]
+fn every_perturbed_shipped_instruction_is_verifiable_by_the_same_arguments() {
+    let rows = instruction_rows(&shipped("instructions/instructions.jsonl")).unwrap();
+    let made = instructions_survive(&rows, 2);
+    println!("{} prompts, {made} variants", rows.len());
+    assert!(rows.len() >= 100 && made > 30 * rows.len(), "{made}");
+}
+
+#[test]
+fn every_turn_of_a_perturbed_shipped_conversation_keeps_what_is_verified() {
+    let rows = dialogue_rows(&shipped("dialogue/dialogue.jsonl")).unwrap();
+    let made = instructions_survive(&rows, 2);
+    println!("{} conversations, {made} variants", rows.len());
+    assert!(rows.len() >= 60 && made > 30 * rows.len(), "{made}");
+}
+
+#[test]
 fn every_perturbed_ifbench_prompt_is_verifiable_by_the_same_arguments() {
-    let Some(rows) = instruction_rows("ifbench/IFBench_test.jsonl") else { return };
+    let rows = data_folder().and_then(|folder| instruction_rows(&folder.join("ifbench/IFBench_test.jsonl")));
+    let Some(rows) = rows else { return };
     let made = instructions_survive(&rows, 1);
     println!("{} prompts, {made} variants", rows.len());
     assert!(made > 12 * rows.len(), "{made}");

@@ -33,7 +33,18 @@ fn command(checkpoint: &Path, results: &Path) -> Command {
     command
         .arg("--checkpoint")
         .arg(checkpoint)
-        .args(["--tasks", "wit_default", "--limit", "12", "--seed", "5", "--posix_limit", "3"])
+        .args([
+            "--tasks",
+            "wit_choice,wit_cloze,wit_follow,wit_prose,wit_dialogue",
+            "--gen_kwargs",
+            "max_gen_toks=16",
+            "--limit",
+            "12",
+            "--seed",
+            "5",
+            "--posix_limit",
+            "3",
+        ])
         .args(["--run_name", "run", "--batch_size", "16", "--output_path"])
         .arg(results)
         .stdout(Stdio::null())

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use crate::instance::Expectation;
 use crate::record::{Purpose, ScoreRecord};
 use crate::response::Response;
-use crate::scoring::instructions::compare_modes;
 use crate::scoring::alpaca_eval::{self, Comparison, LengthControlSettings};
+use crate::scoring::instructions::compare_modes;
 use crate::scoring::mt_bench::{self, RatingMean, TurnRatings};
 use crate::seed::Seed;
 use crate::sensitivity::Measure;
@@ -72,6 +72,7 @@ pub(super) fn breakdown<'a>(
             Some(table)
         }
         Scorer::MtBench => Some(ratings(&originals(Metric::Rating), level)),
+        Scorer::MtBenchPair => Some(games(&originals(Metric::WinRate), level)),
         Scorer::AlpacaEval => comparisons(&originals(Metric::WinRate), level, seed),
     };
     found.filter(|table| !table.rows.is_empty())
@@ -100,10 +101,9 @@ fn instructions(strict: &[Original<'_>], loose: &[Original<'_>], level: f64) -> 
         let estimate = mean_estimate(credits, &cluster_indices(clusters.iter().copied()), level);
         measure(estimate, "no instruction of this name was scored")
     };
-    let rows = found.iter().map(|(name, columns)| BreakdownRow {
-        name: name.clone(),
-        values: columns.iter().map(share).collect(),
-    });
+    let rows = found
+        .iter()
+        .map(|(name, columns)| BreakdownRow { name: name.clone(), values: columns.iter().map(share).collect() });
     Breakdown {
         title: "Share of instructions followed".to_owned(),
         columns: vec!["strict".to_owned(), "loose".to_owned()],
@@ -127,17 +127,15 @@ fn modes(used: VerifierMode, originals: &[Original<'_>]) -> Vec<String> {
     if found.is_empty() {
         notes.push("the three modes decide alike on every reply".to_owned());
     }
-    notes.extend(found.iter().map(|((id, reason), count)| format!("the modes differ on {count} replies in {id}: {reason}")));
+    notes.extend(
+        found.iter().map(|((id, reason), count)| format!("the modes differ on {count} replies in {id}: {reason}")),
+    );
     notes
 }
 
 fn ratings(originals: &[Original<'_>], level: f64) -> Breakdown {
     let turns = originals.iter().flat_map(|original| {
-        let category = match original.purpose {
-            Purpose::Judge { expectation: Expectation::Judged { category, .. }, .. } => category.as_str(),
-            _ => "",
-        };
-        TurnRatings::from_parts(original.instance, category, &original.score.parts)
+        TurnRatings::from_parts(original.instance, category(original.purpose), &original.score.parts)
     });
     let summary = mt_bench::summary(&turns.collect::<Vec<_>>(), level);
     let row = |name: String, rating: &RatingMean| BreakdownRow {
@@ -175,6 +173,40 @@ fn ratings(originals: &[Original<'_>], level: f64) -> Breakdown {
         columns: vec!["mean".to_owned(), "mean of medians".to_owned()],
         rows,
         notes,
+    }
+}
+
+/// Wins over the baseline by turn and category; a tie counts one half, and so does a win that the other order takes back.
+fn games(originals: &[Original<'_>], level: f64) -> Breakdown {
+    let mut found: BTreeMap<String, (Vec<f64>, Vec<&str>)> = BTreeMap::new();
+    let mut missing = 0;
+    for original in originals {
+        for part in &original.score.parts {
+            missing += part.missing;
+            let names = [part.name.as_str(), "all turns", category(original.purpose)];
+            for name in names.into_iter().filter(|name| !name.is_empty()) {
+                let (credits, clusters) = found.entry(name.to_owned()).or_default();
+                credits.extend_from_slice(&part.credits);
+                clusters.resize(credits.len(), original.cluster);
+            }
+        }
+    }
+    let rows = found.iter().map(|(name, (credits, clusters))| {
+        let estimate = mean_estimate(credits, &cluster_indices(clusters.iter().copied()), level);
+        BreakdownRow { name: name.clone(), values: vec![measure(estimate, "no judgment gave a verdict")] }
+    });
+    Breakdown {
+        title: "Wins over the baseline".to_owned(),
+        columns: vec!["share".to_owned()],
+        rows: rows.collect(),
+        notes: vec![format!("{missing} comparisons without a verdict that both orders give")],
+    }
+}
+
+fn category(purpose: &Purpose) -> &str {
+    match purpose {
+        Purpose::Judge { expectation: Expectation::Judged { category, .. }, .. } => category,
+        _ => "",
     }
 }
 

@@ -27,6 +27,8 @@ pub struct RunInputs<'a> {
     pub skipped: &'a [SkippedVariant],
     /// `scores.jsonl`.
     pub scores: &'a [ScoreRecord],
+    /// Who judged what no program verifies, for people.
+    pub judged_by: Option<&'a str>,
     /// Looks into `responses.jsonl`; asked for prompt sets and for the few instances that are shown.
     pub response_of: &'a ResponseOf<'a>,
 }

@@ -90,7 +90,12 @@ fn breakdown(inputs: &TaskInputs<'_, '_>) -> Option<Breakdown> {
         };
         (0..plan.instances.len()).filter_map(original).collect()
     };
-    super::breakdown::breakdown(task, originals, inputs.options.level, inputs.run.manifest.settings.seed)
+    let seed = inputs.run.manifest.settings.seed;
+    let mut table = super::breakdown::breakdown(task, originals, inputs.options.level, seed)?;
+    if let Some(judge) = inputs.run.judged_by.filter(|_| task.scorer.needs_judge()) {
+        table.notes.insert(0, judge.to_owned());
+    }
+    Some(table)
 }
 
 /// Whether a group of the run has a mean of this metric.

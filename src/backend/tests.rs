@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::*;
 use crate::chat::{Message, Role};
 use crate::model::checkpoint::CheckpointOptions;
-use crate::request::{Continuation, Decoding, Prompt, Sampling};
+use crate::request::{Continuation, Decoding, Prompt};
 
 fn model() -> Option<LocalModel> {
     let default = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/fixtures");

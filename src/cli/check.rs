@@ -12,6 +12,7 @@ use crate::instance::Presentation;
 use crate::perturb::paraphrase::ParaphraseData;
 use crate::perturb::{Perturber, cases, embedded_files};
 use crate::report::text::{visible, visible_line};
+use crate::scoring::instructions::run_cases;
 
 /// Flags of `check`.
 #[derive(Debug, Args)]
@@ -67,6 +68,12 @@ pub(super) fn run(args: &CheckArgs) -> anyhow::Result<Exit> {
     writeln!(out, "perturbations: {passed} of {} cases hold", results.len())?;
     for result in results.iter().filter(|result| !result.passed) {
         faults.push(format!("perturbations/{}/cases.toml: {}: {}", result.perturbation, result.case, result.detail));
+    }
+    let verified = run_cases();
+    let passed = verified.iter().filter(|result| result.passed).count();
+    writeln!(out, "instructions: {passed} of {} cases hold", verified.len())?;
+    for result in verified.iter().filter(|result| !result.passed) {
+        faults.push(format!("instructions/{}/cases.toml: {}: {}", result.family, result.case, result.detail));
     }
     faults.extend(ParaphraseData::validate(&embedded_files("paraphrase")?).iter().map(ToString::to_string));
     for path in &args.paraphrases {

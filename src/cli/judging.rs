@@ -5,17 +5,19 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 
-use super::endpoint::ConnectionArgs;
+use super::endpoint::{ConnectionArgs, usage_words};
 use super::progress::{Progress, note};
 use crate::backend::endpoint::{Api, Endpoint};
 use crate::backend::replay::{Recorder, ReplayModel};
-use crate::backend::{LanguageModel, LocalModel, LocalOptions};
+use crate::backend::{BackendError, LanguageModel, LocalModel, LocalOptions, ModelIdentity};
 use crate::data::shipped_file;
-use crate::judge::{AlpacaEvalProtocol, JUDGING_FORMAT, Judging, Judgments, MtBenchProtocol, Protocols, judge};
+use crate::judge::{AlpacaEvalProtocol, JUDGING_FORMAT, Judged, Judging, MtBenchProtocol, Protocols, judge};
 use crate::judgment::JudgeIdentity;
-use crate::model::checkpoint::{CheckpointOptions, TemplateChoice};
+use crate::model::checkpoint::{Checkpoint, CheckpointOptions, TemplateChoice};
 use crate::record::PlanRecord;
-use crate::scoring::mt_bench;
+use crate::request::Request;
+use crate::response::Response;
+use crate::scoring::mt_bench::{self, PromptSet, Wording};
 use crate::seed::Seed;
 use crate::store::{Manifest, ResponseLog, RunFolder, RunLock};
 
@@ -33,6 +35,14 @@ pub(super) struct JudgeArgs {
     /// Folder of a checkpoint that judges
     #[arg(long = "judge_checkpoint", alias = "judge-checkpoint", value_name = "DIR", conflicts_with = "judge_replay")]
     pub judge_checkpoint: Option<PathBuf>,
+    /// Chat template (Jinja file) of a judging checkpoint that has none
+    #[arg(
+        long = "judge_chat_template",
+        alias = "judge-chat-template",
+        value_name = "FILE",
+        requires = "judge_checkpoint"
+    )]
+    pub judge_chat_template: Option<PathBuf>,
     /// Recording of a judge (judgments.jsonl of an earlier run): no key, no cost, and a changed prompt is noticed
     #[arg(long = "judge_replay", alias = "judge-replay", value_name = "FILE")]
     pub judge_replay: Option<PathBuf>,
@@ -57,25 +67,60 @@ pub(super) enum FormChoice {
     Ranking,
 }
 
+/// A judge that was opened.
+enum JudgeModel {
+    Endpoint(Box<Endpoint>),
+    Local(Box<LocalModel>),
+    Replay(ReplayModel),
+}
+
+impl LanguageModel for JudgeModel {
+    fn identity(&self) -> &ModelIdentity {
+        match self {
+            Self::Endpoint(endpoint) => endpoint.identity(),
+            Self::Local(model) => model.identity(),
+            Self::Replay(replay) => replay.identity(),
+        }
+    }
+
+    fn answer(&self, requests: &[&Request], done: &mut dyn FnMut(usize, Response)) -> Result<(), BackendError> {
+        match self {
+            Self::Endpoint(endpoint) => endpoint.answer(requests, done),
+            Self::Local(model) => model.answer(requests, done),
+            Self::Replay(replay) => replay.answer(requests, done),
+        }
+    }
+}
+
 impl JudgeArgs {
     fn is_given(&self) -> bool {
         self.judge_endpoint.is_some() || self.judge_checkpoint.is_some() || self.judge_replay.is_some()
     }
 
     /// The judge, opened.
-    fn open(&self, connection: &ConnectionArgs) -> anyhow::Result<Box<dyn LanguageModel>> {
+    fn open(&self, connection: &ConnectionArgs) -> anyhow::Result<JudgeModel> {
         if let Some(url) = &self.judge_endpoint {
-            let endpoint: Endpoint =
-                connection.open(url, self.judge_model.as_deref().unwrap_or_default(), Api::Chat)?;
+            let endpoint = connection.open(url, self.judge_model.as_deref().unwrap_or_default(), Api::Chat)?;
             endpoint.probe()?;
-            return Ok(Box::new(endpoint));
+            return Ok(JudgeModel::Endpoint(Box::new(endpoint)));
         }
         if let Some(dir) = &self.judge_checkpoint {
-            let options = CheckpointOptions { chat_template: TemplateChoice::Own, ..CheckpointOptions::default() };
-            return Ok(Box::new(LocalModel::open(dir, &options, &LocalOptions::default()).context("--judge_checkpoint")?));
+            let chat_template = match &self.judge_chat_template {
+                Some(file) => TemplateChoice::File(file.clone()),
+                None => TemplateChoice::Own,
+            };
+            let options = CheckpointOptions { chat_template, ..CheckpointOptions::default() };
+            let checkpoint = Checkpoint::open(dir, &options).context("--judge_checkpoint")?;
+            anyhow::ensure!(
+                checkpoint.chat_template.is_some(),
+                "--judge_checkpoint {}: no chat template; give one with --judge_chat_template FILE",
+                dir.display()
+            );
+            return Ok(JudgeModel::Local(Box::new(LocalModel::new(checkpoint, &LocalOptions::default())?)));
         }
-        let file = self.judge_replay.as_deref().context("name a judge: --judge_endpoint, --judge_checkpoint or --judge_replay")?;
-        Ok(Box::new(ReplayModel::open(file).context("--judge_replay")?))
+        let file = self.judge_replay.as_deref();
+        let file = file.context("name a judge: --judge_endpoint, --judge_checkpoint or --judge_replay")?;
+        Ok(JudgeModel::Replay(ReplayModel::open(file).context("--judge_replay")?))
     }
 
     /// How the tasks are judged: prompts of the user, or those beside the data, or those that ship.
@@ -153,20 +198,43 @@ pub(super) fn ask(
         progress.update(done, total);
     })?;
     progress.finish(answered);
+    if let JudgeModel::Endpoint(endpoint) = recorder.model() {
+        note(quiet, &format!("{label}: {}", usage_words(&endpoint.usage())));
+    }
     folder.write_document(RunFolder::JUDGING, &judging, lock)?;
     Ok(())
 }
 
-/// What the recorded judge made of a run; none where it was not judged.
+/// Who judged a run, for people; `None` where nobody did.
+pub(super) fn judged_by(folder: &RunFolder) -> anyhow::Result<Option<String>> {
+    let Some(judging) = folder.document::<Judging>(RunFolder::JUDGING)? else { return Ok(None) };
+    let wording = PromptSet::new(judging.protocols.mt_bench.prompts.clone())?.wording();
+    let wording = match wording {
+        Wording::Published => "the published templates",
+        Wording::Shipped => "this program's own templates, so ratings compare with one another only",
+        Wording::Other => "templates from elsewhere",
+    };
+    let JudgeIdentity { name, digest } = &judging.judge;
+    let repeats = judging.protocols.mt_bench.settings.repeats;
+    let times = if repeats == 1 { "once".to_owned() } else { format!("{repeats} times") };
+    let template = &judging.protocols.alpaca_eval.prompt.name;
+    Ok(Some(format!(
+        "judged by {name} (digest {}), each question asked {times}; MT-Bench with {wording}; AlpacaEval with template {template}",
+        digest.short()
+    )))
+}
+
+/// What the recorded judge made of a run; `None` where it was not judged.
 pub(super) fn recorded(
     folder: &RunFolder,
     manifest: &Manifest,
     plan: &[PlanRecord],
     log: &ResponseLog,
-) -> anyhow::Result<Judgments> {
-    let Some(judging) = folder.document::<Judging>(RunFolder::JUDGING)? else { return Ok(Judgments::new()) };
+) -> anyhow::Result<Option<(Judging, Judged)>> {
+    let Some(judging) = folder.document::<Judging>(RunFolder::JUDGING)? else { return Ok(None) };
     let replay = ReplayModel::open(&folder.file(RunFolder::JUDGMENTS))?;
-    judgments(&judging, &replay, manifest, plan, log, &mut |_, _| {})
+    let judged = judgments(&judging, &replay, manifest, plan, log, &mut |_, _| {})?;
+    Ok(Some((judging, judged)))
 }
 
 fn judgments(
@@ -176,7 +244,7 @@ fn judgments(
     plan: &[PlanRecord],
     log: &ResponseLog,
     observer: &mut dyn FnMut(usize, usize),
-) -> anyhow::Result<Judgments> {
+) -> anyhow::Result<Judged> {
     let checkpoints =
         manifest.checkpoints.iter().map(|entry| (entry.label.as_str(), &entry.digest)).collect::<Vec<_>>();
     Ok(judge(judging, model, &checkpoints, &manifest.tasks, plan, log, observer)?)

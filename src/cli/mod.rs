@@ -14,6 +14,7 @@ mod fetch;
 mod judging;
 mod list;
 mod merge;
+mod official;
 mod options;
 mod perturb;
 mod progress;
@@ -79,15 +80,17 @@ enum Verb {
     Sweep(Box<sweep::SweepArgs>),
     /// Merge a LoRA adapter into its base
     Merge(merge::MergeArgs),
-    /// Judge the stored responses of runs again; no model is loaded
+    /// Judge stored responses again, or replies, judgments and annotations made elsewhere; no model is loaded
     Score(score::ScoreArgs),
     /// Write the report of runs again, from their records only
     Report(report::ReportArgs),
+    /// Fetch benchmarks' official data, or a checkpoint, from the Hugging Face hub
+    Fetch(fetch::FetchArgs),
     /// List tasks, groups and perturbations, and what each needs
     List(list::ListArgs),
     /// Show perturbed prompts beside the originals: what changed and what was protected
     Perturb(perturb::PerturbArgs),
-    /// Validate every task, data and perturbation file, and run the perturbations' cases; no model is loaded
+    /// Validate every task, data and perturbation file, and run the cases of perturbations and verifiers; no model is loaded
     Check(check::CheckArgs),
 }
 
@@ -128,6 +131,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Some(Verb::Merge(args)) => merge::run(&args),
         Some(Verb::Score(args)) => score::run(&args),
         Some(Verb::Report(args)) => report::run(&args),
+        Some(Verb::Fetch(args)) => fetch::run(&args),
         Some(Verb::List(args)) => list::run(&args),
         Some(Verb::Perturb(args)) => perturb::run(&args),
         Some(Verb::Check(args)) => check::run(&args),

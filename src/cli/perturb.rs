@@ -9,7 +9,7 @@ use super::{Exit, show};
 use crate::data::{InstanceOptions, Limit, instances};
 use crate::instance::{Instance, Presentation, PromptParts};
 use crate::perturb::protect::{Part, PromptText, ProtectedText};
-use crate::perturb::{Outcome, PerturbationSpec, Perturber};
+use crate::perturb::{Outcome, PerturbationSpec, Perturber, turns};
 use crate::report::text::visible_line;
 use crate::seed::Seed;
 use crate::variant::VariantId;
@@ -62,24 +62,29 @@ struct View {
 
 impl View {
     fn instance(&self, instance: &Instance, perturber: &Perturber, specs: &[PerturbationSpec], seed: Seed) -> String {
-        let text = PromptText::of(instance);
+        let texts = turns(instance).iter().map(PromptText::of).collect::<Vec<_>>();
         let mut out = format!("\n━━ {} ━━\n", visible_line(&instance.id));
         for (id, outcome) in perturber.variants(instance, specs, seed) {
-            out.push_str(&self.variant(instance, &text, &id, &outcome));
+            out.push_str(&self.variant(instance, &texts, &id, &outcome));
         }
         out
     }
 
-    fn variant(&self, instance: &Instance, text: &PromptText, id: &VariantId, outcome: &Outcome) -> String {
+    fn variant(&self, instance: &Instance, texts: &[PromptText], id: &VariantId, outcome: &Outcome) -> String {
         let mut out = format!("\n── {id}\n");
         match outcome {
             Outcome::Nothing { reason } => out.extend(["  no variant: ", &visible_line(reason), "\n"]),
             Outcome::Changed(perturbed) => {
-                for part in Part::ALL {
+                let later = texts.get(1..).unwrap_or_default();
+                for (part, text) in texts.first().into_iter().flat_map(|text| Part::ALL.map(|part| (part, text))) {
                     let (before, after) = (part_of(&instance.prompt, part), part_of(&perturbed.prompt, part));
                     if part == Part::Query || before != after {
                         out.push_str(&self.columns(text.part(part), after));
                     }
+                }
+                for (number, (text, after)) in (2_usize..).zip(later.iter().zip(&perturbed.prompt.later)) {
+                    out.extend(["  turn ", &number.to_string(), "\n"]);
+                    out.push_str(&self.columns(text.part(Part::Query), after));
                 }
                 if perturbed.prompt.shots != instance.prompt.shots {
                     out.push_str("  the examples are written in the same way\n");

@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::Exit;
 use super::options::ReportOptions;
 use super::progress::note;
-use crate::analyze::{Analysis, RunInputs, analyze};
+use super::{Exit, judging};
+use crate::analyze::{Analysis, ResponseOf, RunInputs, analyze};
 use crate::execute::response_key;
 use crate::record::{PlanRecord, ScoreRecord, SkippedVariant};
 use crate::report::{Format, render};
@@ -108,13 +108,14 @@ fn below(folder: &Path, quiet: bool) -> anyhow::Result<FoundRuns> {
 }
 
 /// A run's files, read.
-struct LoadedRun {
+pub(super) struct LoadedRun {
     name: String,
     manifest: Manifest,
     plan: Vec<PlanRecord>,
     skipped: Vec<SkippedVariant>,
     scores: Vec<ScoreRecord>,
     log: ResponseLog,
+    judged_by: Option<String>,
 }
 
 impl LoadedRun {
@@ -129,10 +130,30 @@ impl LoadedRun {
             skipped: folder.read_lines(RunFolder::SKIPPED)?,
             scores: folder.read_lines(RunFolder::SCORES)?,
             log: ResponseLog::read(folder)?,
+            judged_by: judging::judged_by(folder)?,
         })
     }
 
-    fn response(&self, checkpoint: &str, request: &Request) -> Option<&Response> {
+    /// A finished run.
+    pub(super) fn open(folder: &RunFolder) -> anyhow::Result<Self> {
+        Self::read(&NamedRun::of(folder))
+    }
+
+    /// What analyses and writers read.
+    pub(super) fn inputs<'a>(&'a self, response_of: &'a ResponseOf<'a>) -> RunInputs<'a> {
+        RunInputs {
+            name: &self.name,
+            manifest: &self.manifest,
+            plan: &self.plan,
+            skipped: &self.skipped,
+            scores: &self.scores,
+            judged_by: self.judged_by.as_deref(),
+            response_of,
+        }
+    }
+
+    /// The recorded response of a checkpoint.
+    pub(super) fn response(&self, checkpoint: &str, request: &Request) -> Option<&Response> {
         let entry = self.manifest.checkpoints.iter().find(|entry| entry.label == checkpoint)?;
         self.log.get(&response_key(&entry.digest, request).ok()?)
     }
@@ -163,18 +184,8 @@ fn publish_named(folders: &[NamedRun], options: &ReportOptions, output: &Path, q
     }
     let lookups: Vec<_> =
         runs.iter().map(|run| move |label: &str, request: &Request| run.response(label, request)).collect();
-    let inputs: Vec<RunInputs<'_>> = runs
-        .iter()
-        .zip(&lookups)
-        .map(|(run, response_of)| RunInputs {
-            name: &run.name,
-            manifest: &run.manifest,
-            plan: &run.plan,
-            skipped: &run.skipped,
-            scores: &run.scores,
-            response_of,
-        })
-        .collect();
+    let inputs: Vec<RunInputs<'_>> =
+        runs.iter().zip(&lookups).map(|(run, response_of)| run.inputs(response_of)).collect();
     let analysis = analyze(&inputs, &options.analyze_options())?;
     write_files(&analysis, output)?;
     let text = render(&analysis, options.format)?;

@@ -6,13 +6,13 @@ use std::path::Path;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use super::CatalogError;
 use super::documents::{self, Doc};
 use super::error::DataError;
+use super::render::{Failure, text_of};
 use super::source::TaskSource;
 use super::wire::WireProfile;
 use super::yaml::Origin;
-use super::CatalogError;
-use super::render::{Failure, text_of};
 use crate::chat::{Message, Role};
 use crate::instance::{Baseline, Check, Expectation};
 use crate::scoring::instructions::Verifier;
@@ -24,13 +24,17 @@ const MAX_TURNS: usize = 64;
 /// The split that holds reference answers (`metadata.wit_eval.data.references`).
 pub(super) const REFERENCES: &str = "references";
 
+/// The split that holds the answers that replies are compared with (`metadata.wit_eval.data.baseline`).
+pub(super) const BASELINE: &str = "baseline";
+
 /// Names of `metadata.wit_eval.scorer`.
-const SCORERS: [(&str, Scorer); 6] = [
+const SCORERS: [(&str, Scorer); 7] = [
     ("targets", Scorer::Targets),
     ("ifeval", Scorer::Instructions(VerifierMode::Official)),
     ("ifbench", Scorer::Instructions(VerifierMode::Official)),
     ("dialogue", Scorer::Dialogue),
     ("mt_bench", Scorer::MtBench),
+    ("mt_bench_pair", Scorer::MtBenchPair),
     ("alpaca_eval", Scorer::AlpacaEval),
 ];
 
@@ -97,7 +101,9 @@ pub(super) fn decode(
         return Err(origin.invalid("scorer", "a dialogue needs the column of its turns (`turns`)"));
     }
     if scorer == Scorer::AlpacaEval && conversation.baseline.is_none() {
-        return Err(origin.invalid("scorer", "name the column of the answer that replies are compared with (`baseline`)"));
+        return Err(
+            origin.invalid("scorer", "name the column of the answer that replies are compared with (`baseline`)")
+        );
     }
     Ok((conversation, scorer))
 }
@@ -182,28 +188,32 @@ pub(super) fn temperature(source: &TaskSource, doc: &Doc) -> Result<Option<f64>,
     Ok(Some(source.conversation.temperatures.get(&category).copied().unwrap_or(0.0)))
 }
 
-/// Reference answers by question, where the task has a file of them.
+/// Answers by question, where the task has files of them: what a judge compares with or is shown as right.
 #[derive(Debug, Default)]
-pub(super) struct References {
-    by_question: BTreeMap<String, Vec<String>>,
+pub(super) struct GivenAnswers {
+    references: BTreeMap<String, Baseline>,
+    baselines: BTreeMap<String, Baseline>,
 }
 
-impl References {
+impl GivenAnswers {
     pub(super) fn load(source: &TaskSource, data_dir: Option<&Path>) -> Result<Self, DataError> {
-        if !source.dataset.splits.contains_key(REFERENCES) {
-            return Ok(Self::default());
-        }
-        let docs = documents::load(source, REFERENCES, data_dir)?;
-        let entry = |doc: Doc| {
-            let turns = doc.get("turns").and_then(|turns| Vec::<String>::deserialize(turns).ok())?;
-            Some((text_of(doc.get("question_id")?), turns))
+        let split = |name: &str| {
+            if !source.dataset.splits.contains_key(name) {
+                return Ok(BTreeMap::new());
+            }
+            let docs = documents::load(source, name, data_dir)?;
+            let entry = |doc: Doc| {
+                let replies = doc.get("turns").and_then(|turns| Vec::<String>::deserialize(turns).ok())?;
+                let generator = doc.get("generator").map(text_of).unwrap_or_default();
+                Some((text_of(doc.get("question_id")?), Baseline { generator, replies }))
+            };
+            Ok(docs.into_iter().filter_map(entry).collect())
         };
-        Ok(Self { by_question: docs.into_iter().filter_map(entry).collect() })
+        Ok(Self { references: split(REFERENCES)?, baselines: split(BASELINE)? })
     }
 
-    fn of(&self, doc: &Doc) -> Vec<String> {
-        let found = doc.get("question_id").and_then(|id| self.by_question.get(&text_of(id)));
-        found.cloned().unwrap_or_default()
+    fn of<'a>(answers: &'a BTreeMap<String, Baseline>, doc: &Doc) -> Option<&'a Baseline> {
+        doc.get("question_id").and_then(|id| answers.get(&text_of(id)))
     }
 }
 
@@ -212,7 +222,7 @@ pub(super) fn expectation(
     source: &TaskSource,
     doc: &Doc,
     query: &str,
-    references: &References,
+    given: &GivenAnswers,
 ) -> Result<Option<Expectation>, Failure> {
     match source.task.scorer {
         Scorer::Targets => Ok(None),
@@ -221,11 +231,11 @@ pub(super) fn expectation(
             let checks = turns(source, doc)?.into_iter().map(|(_, checks)| checks).collect();
             verified(checks, VerifierMode::Official).map(Some)
         }
-        Scorer::MtBench | Scorer::AlpacaEval => {
+        Scorer::MtBench | Scorer::MtBenchPair | Scorer::AlpacaEval => {
             let mut questions = vec![query.to_owned()];
             questions.extend(later(source, doc)?);
             let baseline = match &source.conversation.baseline {
-                None => None,
+                None => GivenAnswers::of(&given.baselines, doc).cloned(),
                 Some(field) => {
                     let text = column(doc, "baseline", field)?;
                     let text = text.as_str().ok_or_else(|| ("baseline", format!("`{field}` is no text")))?;
@@ -233,7 +243,11 @@ pub(super) fn expectation(
                     Some(Baseline { generator, replies: vec![text.to_owned()] })
                 }
             };
-            let references = references.of(doc);
+            if source.task.scorer == Scorer::MtBenchPair && baseline.is_none() {
+                return Err(("data", format!("the split `{BASELINE}` has no answer to this question to compare with")));
+            }
+            let references = GivenAnswers::of(&given.references, doc).map(|given| given.replies.clone());
+            let references = references.unwrap_or_default();
             Ok(Some(Expectation::Judged { category: category(source, doc)?, questions, references, baseline }))
         }
     }

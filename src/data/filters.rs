@@ -158,6 +158,7 @@ fn allowed(output: &OutputType, scorer: Scorer) -> (&'static [Metric], &'static 
         Scorer::Targets => {}
         Scorer::Instructions(_) | Scorer::Dialogue => return (VERIFIED, VERIFIED),
         Scorer::MtBench => return (&[Metric::Rating], &[Metric::Rating]),
+        Scorer::MtBenchPair => return (&[Metric::WinRate], &[Metric::WinRate]),
         Scorer::AlpacaEval => return (COMPARED, COMPARED),
     }
     const ROLLING: &[Metric] = &[Metric::WordPerplexity, Metric::BytePerplexity, Metric::BitsPerByte];

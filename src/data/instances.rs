@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::str::FromStr;
 
-use super::conversation::{self, References};
+use super::conversation::{self, GivenAnswers};
 use super::documents::{self, Doc};
 use super::error::DataError;
 use super::python_random::PythonRandom;
@@ -90,13 +90,13 @@ pub fn instances(source: &TaskSource, options: &InstanceOptions<'_>) -> Result<V
     let docs = documents::load(source, &source.split, options.data_dir)?;
     let chosen = positions(source, options, docs.len())?;
     let mut examples = Examples::new(source, options)?;
-    let references = References::load(source, options.data_dir)?;
+    let given = GivenAnswers::load(source, options.data_dir)?;
     let mut made = Vec::with_capacity(chosen.len());
     for position in chosen {
         let Some(doc) = docs.get(position) else { continue };
         let shots = examples.shots(doc, position)?;
         let at = |(key, message): Failure| document_error(source, &source.split, position, key, message);
-        let (prompt, expectation) = prompt(source, options, doc, shots, &references).map_err(at)?;
+        let (prompt, expectation) = prompt(source, options, doc, shots, &given).map_err(at)?;
         let id = format!("{}/{position}", source.task.name);
         let cluster = match &source.task.profile.cluster {
             None => id.clone(),
@@ -237,7 +237,7 @@ fn prompt(
     options: &InstanceOptions<'_>,
     doc: &Doc,
     shots: Vec<Shot>,
-    references: &References,
+    given: &GivenAnswers,
 ) -> Result<(PromptParts, Expectation), Failure> {
     let rendering = &source.rendering;
     let mut choices = rendering.choices(doc)?;
@@ -264,7 +264,7 @@ fn prompt(
         fewshot_delimiter: source.shots.delimiter.clone(),
         protected: protected(source, doc)?,
     };
-    let judged = conversation::expectation(source, doc, &parts.query, references)?;
+    let judged = conversation::expectation(source, doc, &parts.query, given)?;
     let expectation = judged.map_or_else(|| expectation(&source.task.output, answer, choices), Ok)?;
     Ok((parts, expectation))
 }

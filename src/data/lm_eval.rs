@@ -132,7 +132,7 @@ fn target(source: &TaskSource, doc: &Doc) -> String {
 fn config(source: &TaskSource) -> Map<String, Value> {
     let trees = [source.tree.clone(), Tree::Shipped];
     let own = YamlFile::read(&source.tree, &source.path, &trees).ok();
-    let own = own.and_then(|file| serde_yaml_ng::from_value(untagged(serde_yaml_ng::Value::Mapping(file.keys))).ok());
+    let own = own.and_then(|file| serde_yaml_ng::from_value(serde_yaml_ng::Value::Mapping(file.keys)).ok());
     let mut wire: Map<String, Value> = own.unwrap_or_default();
     if wire.get("task").and_then(Value::as_str) != Some(&source.task.name) {
         wire = known(source);
@@ -152,18 +152,6 @@ fn config(source: &TaskSource) -> Map<String, Value> {
     wire.insert("metadata".to_owned(), Value::Object(metadata));
     let written = KEYS.iter().filter_map(|(key, _)| Some(((*key).to_owned(), wire.remove(*key)?)));
     written.filter(|(_, value)| !value.is_null()).collect()
-}
-
-/// Names of Python functions stand as texts; lm-evaluation-harness dumps the source that they name.
-fn untagged(value: serde_yaml_ng::Value) -> serde_yaml_ng::Value {
-    match value {
-        serde_yaml_ng::Value::Tagged(tagged) => untagged(tagged.value),
-        serde_yaml_ng::Value::Mapping(entries) => {
-            entries.into_iter().map(|(key, value)| (key, untagged(value))).collect::<serde_yaml_ng::Mapping>().into()
-        }
-        serde_yaml_ng::Value::Sequence(items) => items.into_iter().map(untagged).collect::<Vec<_>>().into(),
-        plain => plain,
-    }
 }
 
 fn shots(wire: &Map<String, Value>) -> Map<String, Value> {

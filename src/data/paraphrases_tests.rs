@@ -29,6 +29,7 @@ fn instance(id: &str, query: &str) -> Instance {
         cluster: id.to_owned(),
         prompt: PromptParts { query: query.to_owned(), ..PromptParts::default() },
         expectation: Expectation::Text { targets: vec!["@".to_owned()], choices: Vec::new() },
+        temperature: None,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::conversation::{Conversation, REFERENCES};
+use super::conversation::{BASELINE, Conversation, REFERENCES};
 use super::documents::Doc;
 use super::tree::Tree;
 use crate::task::Task;
@@ -151,7 +151,7 @@ impl TaskSource {
         };
         let splits = std::iter::once(self.split.as_str())
             .chain(pool.filter(|pool| **pool != self.split).map(String::as_str))
-            .chain([REFERENCES]);
+            .chain([REFERENCES, BASELINE]);
         splits
             .filter_map(|split| self.dataset.splits.get(split))
             .flatten()

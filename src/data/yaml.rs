@@ -199,7 +199,8 @@ fn with_known_functions(text: String) -> String {
     if !text.contains("prompt_level_strict_acc") {
         return text;
     }
-    let known = [("!function utils.process_results", "ifeval"), ("!function utils.agg_inst_level_acc", "weighted_mean")];
+    let known =
+        [("!function utils.process_results", "ifeval"), ("!function utils.agg_inst_level_acc", "weighted_mean")];
     known.into_iter().fold(text, |text, (function, own)| text.replace(function, own))
 }
 

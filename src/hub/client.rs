@@ -107,16 +107,17 @@ impl<'a> Client<'a> {
     /// Commit, content and length of a file.
     pub(super) fn head(&self, repo: &RepoRef, file: &str) -> Result<Head, HubError> {
         let url = self.url(repo, file);
-        let mut at = url.clone();
-        let mut response = self.get(&self.direct, &at, Some("bytes=0-0"))?;
+        let mut response = self.get(&self.direct, &url, Some("bytes=0-0"))?;
+        let mut commit = header(response.headers(), "x-repo-commit");
         for _ in 0..MOVES {
             // A large file lies elsewhere; what is asked here stands in the hub's own answer.
             let moved = header(response.headers(), "location").filter(|_| response.status().is_redirection());
             let Some(path) = moved.filter(|location| location.starts_with('/') && !location.starts_with("//")) else {
                 break;
             };
-            at = format!("{}{path}", origin(&self.settings.endpoint));
+            let at = format!("{}{path}", origin(&self.settings.endpoint));
             response = self.get(&self.direct, &at, Some("bytes=0-0"))?;
+            commit = header(response.headers(), "x-repo-commit").or(commit);
         }
         if !response.status().is_redirection() {
             self.accept(&url, repo, &response)?;
@@ -126,7 +127,7 @@ impl<'a> Client<'a> {
         let etag = header(headers, "x-linked-etag").or_else(|| header(headers, "etag"));
         let etag = etag.map(|etag| etag.trim_start_matches("W/").trim_matches('"').to_owned());
         let etag = etag.filter(|etag| is_etag(etag)).ok_or_else(|| odd("the answer identifies no content (ETag)"))?;
-        let commit = header(headers, "x-repo-commit").filter(|commit| is_commit(commit));
+        let commit = commit.filter(|commit| is_commit(commit));
         let commit = commit.ok_or_else(|| odd("the answer names no commit (X-Repo-Commit)"))?;
         if repo.is_pinned() && commit != repo.revision {
             return Err(odd("the answer is about another commit"));

@@ -15,6 +15,9 @@ use crate::digest::Digest;
 /// Bytes read at a time.
 const BLOCK_BYTES: usize = 1 << 16;
 
+/// Requests for one file, however often its connection breaks.
+const MOST_REQUESTS: u32 = 100;
+
 /// A cache with a hub behind it.
 pub(super) struct Depot<'a> {
     settings: &'a HubSettings,
@@ -30,9 +33,24 @@ pub(super) struct Cached {
     pub commit: String,
 }
 
+impl Cached {
+    /// The SHA-256 that the file should have, where the cache names its content by it.
+    pub(super) fn content_digest(&self) -> Option<String> {
+        let blob = fs::canonicalize(&self.path).ok()?;
+        let name = blob.file_name()?.to_str()?;
+        let is_digest = name.len() == 64 && name.bytes().all(|byte| byte.is_ascii_hexdigit());
+        is_digest.then(|| name.to_owned())
+    }
+}
+
 impl<'a> Depot<'a> {
     pub(super) fn new(settings: &'a HubSettings) -> Self {
         Self { settings, client: Client::new(settings) }
+    }
+
+    /// Whether nothing may be asked.
+    pub(super) fn is_offline(&self) -> bool {
+        self.settings.offline
     }
 
     fn cache(&self, repo: &RepoRef) -> CacheRepo {
@@ -68,6 +86,17 @@ impl<'a> Depot<'a> {
         let commit = self.known_commit(repo)?;
         let path = self.snapshot(repo, &commit).join(file);
         path.is_file().then_some(Cached { path, commit })
+    }
+
+    /// Takes a file that is not what it should be out of the cache.
+    pub(super) fn forget(&self, cached: &Cached) -> Result<(), HubError> {
+        let root = fs::canonicalize(&self.settings.cache_dir).map_err(HubError::io(&self.settings.cache_dir))?;
+        let blob = fs::canonicalize(&cached.path).map_err(HubError::io(&cached.path))?;
+        fs::remove_file(&cached.path).map_err(HubError::io(&cached.path))?;
+        if blob.starts_with(root) && blob.exists() {
+            fs::remove_file(&blob).map_err(HubError::io(&blob))?;
+        }
+        Ok(())
     }
 
     /// A file of a repository; from the cache where it has that of a full commit, else from the hub. Content whose
@@ -151,10 +180,11 @@ impl<'a> Depot<'a> {
             have = 0;
         }
         progress.begin(file, have, size);
-        let mut fruitless = 0;
+        let (mut requests, mut fruitless) = (0, 0);
         let mut problem = String::new();
         while have < size {
-            if fruitless >= ATTEMPTS {
+            requests += 1;
+            if fruitless >= ATTEMPTS || requests > MOST_REQUESTS {
                 let url = self.client.url(repo, file);
                 return Err(HubError::Interrupted { url, received: have, size, problem });
             }

@@ -62,7 +62,9 @@ pub enum HubError {
         problem: String,
     },
     /// No source for a task.
-    #[error("no data of the task `{task}` can be fetched; there are sources for: {known}. Other tasks read the files that `wit-eval list` names")]
+    #[error(
+        "no data of the task `{task}` can be fetched; there are sources for: {known}. Other tasks read the files that `wit-eval list` names"
+    )]
     NoSource {
         /// The task.
         task: String,
@@ -77,8 +79,10 @@ pub enum HubError {
         files: Vec<NeededFile>,
     },
     /// A checkpoint is not in the cache and nothing may be asked of the hub.
-    #[error("offline (HF_HUB_OFFLINE is set), and {spec} is not complete in the cache: {looked_at} {problem}. Put config.json, \
-        tokenizer.json and the .safetensors files into any folder and give that folder, or run once without HF_HUB_OFFLINE")]
+    #[error(
+        "offline (HF_HUB_OFFLINE is set), and {spec} is not complete in the cache: {looked_at} {problem}. Put config.json, \
+        tokenizer.json and the .safetensors files into any folder and give that folder, or run once without HF_HUB_OFFLINE"
+    )]
     NotCached {
         /// The checkpoint.
         spec: String,
@@ -88,7 +92,9 @@ pub enum HubError {
         problem: String,
     },
     /// The hub could not be reached, or broke off.
-    #[error("{url}: {problem}. Check the network and HF_ENDPOINT; what is in the cache can be used with HF_HUB_OFFLINE=1")]
+    #[error(
+        "{url}: {problem}. Check the network and HF_ENDPOINT; what is in the cache can be used with HF_HUB_OFFLINE=1"
+    )]
     Unreachable {
         /// What was asked for.
         url: String,
@@ -96,7 +102,9 @@ pub enum HubError {
         problem: String,
     },
     /// A download broke off, several times.
-    #[error("{url}: broke off at {received} of {size} bytes ({problem}); run the same command again, it continues there")]
+    #[error(
+        "{url}: broke off at {received} of {size} bytes ({problem}); run the same command again, it continues there"
+    )]
     Interrupted {
         /// What was asked for.
         url: String,
@@ -108,7 +116,9 @@ pub enum HubError {
         problem: String,
     },
     /// The hub wants to know who asks.
-    #[error("{url}: the hub answered {status}: {repository} does not exist or is private; check the name, or put a token that may read it into HF_TOKEN")]
+    #[error(
+        "{url}: the hub answered {status}: {repository} does not exist or is private; check the name, or put a token that may read it into HF_TOKEN"
+    )]
     Unauthorized {
         /// What was asked for.
         url: String,
@@ -118,7 +128,9 @@ pub enum HubError {
         repository: String,
     },
     /// The repository has terms that must be accepted.
-    #[error("{url}: {repository} is gated; accept its terms at {page} with your account, and put a token of that account into HF_TOKEN")]
+    #[error(
+        "{url}: {repository} is gated; accept its terms at {page} with your account, and put a token of that account into HF_TOKEN"
+    )]
     Gated {
         /// What was asked for.
         url: String,
@@ -156,7 +168,9 @@ pub enum HubError {
         limit: u64,
     },
     /// Content that is not what was expected.
-    #[error("{origin}: its SHA-256 is {found}, expected {expected}; nothing was kept. Try again; if it stays so, the file was changed at its source")]
+    #[error(
+        "{origin}: its SHA-256 is {found}, expected {expected}; nothing was kept. Try again; if it stays so, the file was changed at its source"
+    )]
     Digest {
         /// The file.
         origin: String,

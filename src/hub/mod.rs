@@ -21,7 +21,7 @@ mod sources;
 pub use checkpoint::checkpoint;
 pub use digests::{DIGESTS_FILE, DigestRecord, Digests};
 pub use error::{HubError, NeededFile};
-pub use fetch::{FetchOptions, Fetched, FetchedFile, fetch};
+pub use fetch::{FetchOptions, FetchReport, Fetched, FetchedFile, fetch};
 pub use name::{RepoKind, RepoRef, looks_like_model};
 pub use settings::{HubSettings, Token};
 pub use sources::{ByHand, Conversion, Source, SourceFile, Sources};

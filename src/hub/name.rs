@@ -132,7 +132,8 @@ mod tests {
         assert_eq!((found.id.as_str(), found.revision.as_str()), ("org/name-1.5_b", "v2"));
         assert_eq!(RepoRef::model("org/name").unwrap().revision, "main");
         assert!(looks_like_model("org/name@refs/pr/3"));
-        for spec in ["name", "a/b/c", "../x", "a/..", "a/b@../c", "a/b@", "/a", "a/", "a b/c", "a\\b/c", "a/b@x y", ""] {
+        for spec in ["name", "a/b/c", "../x", "a/..", "a/b@../c", "a/b@", "/a", "a/", "a b/c", "a\\b/c", "a/b@x y", ""]
+        {
             assert!(!looks_like_model(spec), "{spec}");
         }
     }
@@ -140,7 +141,8 @@ mod tests {
     #[test]
     fn paths_that_lead_out_are_refused() {
         assert_eq!(checked_path("all/test-00000-of-00001.parquet", "file").unwrap().len(), 31);
-        for path in ["../a", "a/../b", "/a", "a//b", "a\\b", "", ".", "C:/a", "a/.git/config", "a\0b", &"x".repeat(500)] {
+        for path in ["../a", "a/../b", "/a", "a//b", "a\\b", "", ".", "C:/a", "a/.git/config", "a\0b", &"x".repeat(500)]
+        {
             assert!(checked_path(path, "file").is_err(), "{path}");
         }
     }

@@ -80,7 +80,9 @@ impl HubSettings {
     /// The token, where the way to the endpoint is no open one.
     pub(super) fn usable_token(&self) -> Option<&Token> {
         let open = self.endpoint.strip_prefix("http://").map(|rest| rest.split('/').next().unwrap_or_default());
-        let host = open.map(|host| host.rsplit_once(':').filter(|(_, port)| port.parse::<u16>().is_ok()).map_or(host, |(host, _)| host));
+        let host = open.map(|host| {
+            host.rsplit_once(':').filter(|(_, port)| port.parse::<u16>().is_ok()).map_or(host, |(host, _)| host)
+        });
         let safe = host.is_none_or(|host| ["localhost", "127.0.0.1", "[::1]"].contains(&host));
         self.token.as_ref().filter(|_| safe)
     }
@@ -109,8 +111,12 @@ mod tests {
     #[test]
     fn endpoint_offline_and_token_are_read_and_the_token_is_never_shown() {
         let secret = "hf_secret";
-        let variables =
-            [("HOME", "/nowhere"), ("HF_ENDPOINT", "https://mirror.example/"), ("HF_TOKEN", secret), ("HF_HUB_OFFLINE", "yes")];
+        let variables = [
+            ("HOME", "/nowhere"),
+            ("HF_ENDPOINT", "https://mirror.example/"),
+            ("HF_TOKEN", secret),
+            ("HF_HUB_OFFLINE", "yes"),
+        ];
         let settings = read(&variables).unwrap();
         assert_eq!(settings.endpoint, "https://mirror.example");
         assert!(settings.offline && settings.usable_token().is_some());

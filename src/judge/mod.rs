@@ -60,6 +60,15 @@ pub enum JudgeError {
 /// The judged scores of a run, by label of the checkpoint and place in the plan.
 pub type Judgments = BTreeMap<(String, usize), Vec<MetricScore>>;
 
+/// What the judge made of a run.
+#[derive(Debug, Clone, Default)]
+pub struct Judged {
+    /// The scores.
+    pub scores: Judgments,
+    /// What was asked about each reply and what was answered, by label of the checkpoint and place in the plan.
+    pub calls: BTreeMap<(String, usize), Vec<(JudgeCall, Response)>>,
+}
+
 /// One reply with what the judge is asked about it.
 struct Question<'a> {
     label: &'a str,
@@ -80,7 +89,7 @@ pub fn judge(
     plan: &[PlanRecord],
     log: &ResponseLog,
     observer: &mut dyn FnMut(usize, usize),
-) -> Result<Judgments, JudgeError> {
+) -> Result<Judged, JudgeError> {
     let protocols = judging.protocols.read().map_err(JudgeError::Protocol)?;
     let tasks: BTreeMap<&str, &Task> = tasks.iter().map(|task| (task.name.as_str(), task)).collect();
     let mut questions = Vec::new();
@@ -100,24 +109,26 @@ pub fn judge(
         }
     }
     let answers = answers(model, &questions, observer)?;
-    let mut judgments = Judgments::new();
+    let mut judged = Judged::default();
     for question in questions {
         let Purpose::Judge { expectation, .. } = &question.record.purpose else { continue };
+        let place = (question.label.to_owned(), question.place);
         let answered = match &question.calls {
             Ok(calls) => Ok(answered(calls, &answers)),
             Err(reason) => Err(reason.as_str()),
         };
+        if let Ok(calls) = &answered {
+            let calls = calls.iter().map(|(call, answer)| ((*call).clone(), (*answer).clone())).collect();
+            judged.calls.insert(place.clone(), calls);
+        }
         let scores = protocols.scores(question.task, expectation, &question.replies, answered);
-        judgments.insert((question.label.to_owned(), question.place), scores);
+        judged.scores.insert(place, scores);
     }
-    Ok(judgments)
+    Ok(judged)
 }
 
 /// The questions with what was answered to them.
-fn answered<'a>(
-    calls: &'a [JudgeCall],
-    answers: &'a BTreeMap<Digest, Response>,
-) -> Vec<(&'a JudgeCall, &'a Response)> {
+fn answered<'a>(calls: &'a [JudgeCall], answers: &'a BTreeMap<Digest, Response>) -> Vec<(&'a JudgeCall, &'a Response)> {
     let answer = |call: &'a JudgeCall| Some((call, answers.get(&Digest::of_json(&call.request).ok()?)?));
     calls.iter().filter_map(answer).collect()
 }

@@ -7,8 +7,8 @@ use crate::instance::Expectation;
 use crate::judgment::{JudgeCall, JudgePrompt};
 use crate::response::Response;
 use crate::score::{Score, ScorePart};
-use crate::scoring::alpaca_eval::{self, Annotator, AnswerForm, CallSettings, Verdict};
 use crate::scoring::MetricScore;
+use crate::scoring::alpaca_eval::{self, Annotator, AnswerForm, CallSettings, Verdict};
 use crate::scoring::mt_bench::{self, PromptSet};
 use crate::seed::Seed;
 use crate::task::{Metric, Scorer, Task};
@@ -17,7 +17,7 @@ use crate::task::{Metric, Scorer, Task};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Protocols {
-    /// For [`Scorer::MtBench`].
+    /// For [`Scorer::MtBench`] and [`Scorer::MtBenchPair`].
     pub mt_bench: MtBenchProtocol,
     /// For [`Scorer::AlpacaEval`].
     pub alpaca_eval: AlpacaEvalProtocol,
@@ -99,9 +99,15 @@ impl ReadProtocols<'_> {
             let settings = self.protocols.alpaca_eval.settings();
             alpaca_eval::calls(&self.annotator, expectation, reply, settings).map_err(|error| error.to_string())
         } else {
-            let settings = &self.protocols.mt_bench.settings;
-            mt_bench::calls(expectation, replies, &self.prompts, settings).map_err(|error| error.to_string())
+            mt_bench::calls(expectation, replies, &self.prompts, &self.mt_bench_settings(scorer))
+                .map_err(|error| error.to_string())
         }
+    }
+
+    /// The task decides between rating and comparison.
+    fn mt_bench_settings(&self, scorer: Scorer) -> mt_bench::Settings {
+        let mode = if scorer == Scorer::MtBenchPair { mt_bench::Mode::Pairwise } else { mt_bench::Mode::Single };
+        mt_bench::Settings { mode, ..self.protocols.mt_bench.settings.clone() }
     }
 
     /// The scores of one instance's replies, for every metric and filter of its task.
@@ -127,7 +133,7 @@ impl ReadProtocols<'_> {
                 })
             }
             Ok(answers) => {
-                let judged = mt_bench::score(&answers, &self.protocols.mt_bench.settings);
+                let judged = mt_bench::score(&answers, &self.mt_bench_settings(task.scorer));
                 Box::new(move |metric| {
                     if metric == judged.metric {
                         return (judged.score.clone(), judged.parts.clone());

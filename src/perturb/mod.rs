@@ -83,9 +83,12 @@ impl Perturber {
         self
     }
 
-    /// Wordings of an instance among the paraphrases that the user supplied.
+    /// Wordings of an instance's turns among the paraphrases that the user supplied.
     pub fn user_wordings(&self, instance: &Instance) -> usize {
-        self.user.count(instance)
+        if self.user.is_empty() {
+            return 0;
+        }
+        turns(instance).iter().map(|turn| self.user.count(turn)).sum()
     }
 
     /// Every variant that `specs` ask of an instance, in their order.

@@ -8,6 +8,7 @@ mod flip_view;
 mod glossary;
 mod headline;
 mod html;
+pub mod lm_eval;
 mod markdown;
 mod page;
 mod perturbation_cells;

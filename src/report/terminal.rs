@@ -116,7 +116,7 @@ fn breakdowns(out: &mut String, analysis: &Analysis) {
         let title = format!("{} · {} · {}", checkpoint.id, task.title, breakdown.title);
         let _ = writeln!(out, "{}\n\n{}\n", shortened(&visible_line(&title), TITLE_CHARACTERS), text(&table));
         for note in &breakdown.notes {
-            let _ = writeln!(out, "{}\n", wrapped(&visible_line(note), ""));
+            let _ = writeln!(out, "{}", wrapped(&visible_line(note), ""));
         }
     }
     if found.len() > MOST_BREAKDOWNS {

@@ -4,7 +4,7 @@ use crate::instance::Expectation;
 use crate::request::{Decoding, Prompt, Request, Sampling};
 use crate::response::{ContinuationLogProb, FinishReason, Generation, Response};
 use crate::score::Score;
-use crate::task::{FilterPipeline, FilterStep, Metric, MetricSpec, OutputType, RegexFilter, Task, TaskProfile};
+use crate::task::{FilterPipeline, FilterStep, Metric, MetricSpec, OutputType, RegexFilter, Scorer, Task, TaskProfile};
 
 use super::{score, weight};
 
@@ -22,6 +22,7 @@ fn task(output: OutputType, filters: &[(&str, Vec<FilterStep>)], metrics: &[Metr
         metrics: metrics.iter().map(|metric| MetricSpec::new(*metric)).collect(),
         num_fewshot: 0,
         repeats: 1,
+        scorer: Scorer::Targets,
         profile: TaskProfile::default(),
     }
 }
@@ -135,7 +136,7 @@ fn a_document_counts_its_words_and_bytes() {
     let found = found.iter().map(|one| one.score.credit().unwrap()).collect::<Vec<_>>();
     let expected = [1.5, 0.5, 0.5 / std::f64::consts::LN_2];
     assert!(found.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-12), "{found:?}");
-    assert_eq!(metrics.map(|metric| weight(metric, &request)), [4.0, 12.0, 12.0]);
+    assert_eq!(metrics.map(|metric| weight(metric, &Expectation::Document, &request)), [4.0, 12.0, 12.0]);
     let empty = score(&task, &Expectation::Document, &Request::Rolling { text: String::new() }, &response);
     assert!(words(&empty[0].score).contains("empty"));
 }

@@ -208,9 +208,7 @@ impl RunFolder {
     pub fn document<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, StoreError> {
         let path = self.file(name);
         match fs::read_to_string(&path) {
-            Ok(text) => {
-                serde_json::from_str(&text).map(Some).map_err(|source| StoreError::Document { path, source })
-            }
+            Ok(text) => serde_json::from_str(&text).map(Some).map_err(|source| StoreError::Document { path, source }),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
             Err(source) => Err(StoreError::Io { path, source }),
         }

@@ -22,9 +22,12 @@ fn transient_faults() -> Vec<(&'static str, Vec<Step>)> {
         ("internal error", page("500 Internal Server Error", "", "Internal Server Error")),
         ("bad gateway", page("502 Bad Gateway", "", "<html><body>502</body></html>")),
         ("unavailable", page("503 Service Unavailable", "Retry-After: soon\r\n", "")),
-        ("slow to begin", vec![Step::Wait(Duration::from_millis(900))]),
+        ("slow to begin", vec![Step::Wait(Duration::from_millis(1600))]),
         ("dribbling header", vec![Step::Send(b"HTTP/1.1 200 OK\r\nX: ".to_vec()), Step::Dribble]),
-        ("dribbling body", vec![Step::Send(b"HTTP/1.1 200 OK\r\nContent-Length: 9999999\r\n\r\n{".to_vec()), Step::Dribble]),
+        (
+            "dribbling body",
+            vec![Step::Send(b"HTTP/1.1 200 OK\r\nContent-Length: 9999999\r\n\r\n{".to_vec()), Step::Dribble],
+        ),
         ("closed without a word", Vec::new()),
         ("cut in the header", send("HTTP/1.1 200 OK\r\nContent-Le".to_owned())),
         ("cut in the body", cut(r#"{"choices":[{"mess"#, 400)),
@@ -37,7 +40,10 @@ fn transient_faults() -> Vec<(&'static str, Vec<Step>)> {
         ("an HTML page", page("200 OK", "Content-Type: text/html\r\n", "<!DOCTYPE html><title>Hello</title>")),
         ("nothing", json("")),
         ("deep nesting", json(&"[".repeat(100_000))),
-        ("bytes that are no text", vec![Step::Send(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n\"\xff\xfe\"".to_vec())]),
+        (
+            "bytes that are no text",
+            vec![Step::Send(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n\"\xff\xfe\"".to_vec())],
+        ),
         ("an error under 200", json("{\"error\": {\"message\": \"overloaded\"}}")),
         ("a list", json("[]")),
         ("no choice", json("{\"choices\": []}")),
@@ -52,7 +58,8 @@ fn every_transient_fault_is_asked_again_and_leaves_no_trace_in_the_answer() {
     std::thread::scope(|scope| {
         for (name, fault) in transient_faults() {
             scope.spawn(move || {
-                let server = Server::start(move |received| if received.number == 0 { fault.clone() } else { says("yes") });
+                let server =
+                    Server::start(move |received| if received.number == 0 { fault.clone() } else { says("yes") });
                 let endpoint = server.endpoint();
                 let answers = ask(&endpoint, &[question("?")]).unwrap_or_else(|error| panic!("{name}: {error}"));
                 assert_eq!(text_of(&answers[0]), "yes", "{name}");
@@ -113,7 +120,8 @@ fn a_server_that_asks_to_wait_is_waited_for_and_one_that_asks_for_a_day_is_not()
 
 #[test]
 fn a_request_that_is_refused_for_itself_is_recorded_as_failed() {
-    let long = "{\"error\": {\"message\": \"maximum context length is 512 tokens\", \"code\": \"context_length_exceeded\"}}";
+    let long =
+        "{\"error\": {\"message\": \"maximum context length is 512 tokens\", \"code\": \"context_length_exceeded\"}}";
     let server = Server::start(move |received| {
         if received.body.to_string().contains("long") { page("400 Bad Request", "", long) } else { says("yes") }
     });
@@ -158,7 +166,12 @@ fn what_repeating_cannot_mend_stops_the_run_at_once() {
 fn the_key_is_sent_and_appears_in_no_error_answer_or_debug_text_even_if_the_server_repeats_it() {
     const KEY: &str = "sk-test-0123456789abcdef";
     for status in ["200 OK", "302 Found", "400 Bad Request", "401 Unauthorized", "500 Internal Server Error"] {
-        for body in ["{\"error\": {\"message\": \"no, Bearer KEY\"}}", "<html>KEY", "{\"choices\": [{\"message\": {\"content\": \"KEY\"}}]}", "{\"choices\": \"KEY\"}"] {
+        for body in [
+            "{\"error\": {\"message\": \"no, Bearer KEY\"}}",
+            "<html>KEY",
+            "{\"choices\": [{\"message\": {\"content\": \"KEY\"}}]}",
+            "{\"choices\": \"KEY\"}",
+        ] {
             let quoted = body.contains("Bearer");
             let body = body.replace("KEY", KEY);
             let headers = format!("Location: http://host/?key={KEY}\r\n");

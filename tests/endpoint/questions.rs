@@ -89,12 +89,20 @@ fn a_dialogue_sees_its_own_replies() {
 
     let server = Server::start(|_| ok(&json!({"choices": [{"text": " fine", "finish_reason": "stop"}]})));
     let plain = Some(PlainTurns { after_user: "\nBot:".to_owned(), after_reply: "\nUser: ".to_owned() });
-    let prompt = Prompt::Text("User: hi\nBot:".to_owned());
+    let (prompt, turns) = (Prompt::Text("User: hi".to_owned()), vec!["why".to_owned()]);
     let request =
-        Request::Dialogue { prompt, turns: vec!["why".to_owned()], plain, decoding: Decoding::greedy(4) };
-    ask(&server.endpoint(), &[request]).unwrap();
+        Request::Dialogue { prompt: prompt.clone(), turns, plain: plain.clone(), decoding: Decoding::greedy(4) };
+    ask(&server.endpoint(), std::slice::from_ref(&request)).unwrap();
     assert_eq!(server.requests()[1].path, "/v1/completions");
-    assert_eq!(server.requests()[1].body["prompt"], "User: hi\nBot: fine\nUser: why\nBot:");
+    let Prompt::Text(second) = prompt.continued("fine", "why", plain.as_ref()) else { unreachable!() };
+    assert_eq!(server.requests()[1].body["prompt"], second, "as a checkpoint on this machine is asked");
+
+    let server = Server::start(|_| says("fine"));
+    let settings = EndpointSettings { api: Api::Chat, ..server.settings() };
+    ask(&Endpoint::new(settings, Box::new(FastClock::default())).unwrap(), &[request]).unwrap();
+    let roles: Vec<Value> =
+        server.requests()[1].body["messages"].as_array().unwrap().iter().map(|turn| turn["role"].clone()).collect();
+    assert_eq!(roles, ["user", "assistant", "user"], "a text that is sent as a turn goes on in turns");
 }
 
 #[test]
@@ -118,6 +126,26 @@ fn the_next_tokens_log_probability_is_read_from_the_list_or_absent() {
     assert!(ask(&silent.endpoint(), &[request]).unwrap_err().to_string().contains("top_logprobs"));
 }
 
+#[test]
+fn the_token_limits_newer_name_is_learned_from_the_refusal() {
+    let server = Server::start(|received| {
+        if received.body.get("max_tokens").is_some() {
+            let advice = "Unsupported parameter: 'max_tokens'. Use 'max_completion_tokens' instead.";
+            return page("400 Bad Request", "", &json!({"error": {"message": advice}}).to_string());
+        }
+        ok(&json!({"choices": [{"message": {"content": "m"}, "logprobs": {"content": [
+            {"top_logprobs": [{"token": "m", "logprob": -0.25}]}]}}]}))
+    });
+    let Request::Generate { prompt, .. } = question("?") else { unreachable!() };
+    let next = Request::NextToken { prompt, candidates: vec!["m".to_owned()] };
+    for requests in [[next.clone(), question("?")], [question("?"), next]] {
+        let before = server.requests().len();
+        let answers = ask(&server.endpoint(), &requests).unwrap();
+        assert!(answers.iter().all(|answer| !matches!(answer, Response::Failed { .. })), "{answers:?}");
+        assert_eq!(server.requests().len() - before, 3);
+    }
+}
+
 /// A server whose tokens are words with the space before them; a word's log-probability is minus its length, and `xy` is one
 /// token with whatever follows it. It puts a beginning token before everything.
 fn echo(received: &Received) -> Vec<Step> {
@@ -132,14 +160,17 @@ fn echo(received: &Received) -> Vec<Step> {
     }
     let mut nats: Vec<Option<f64>> = tokens.iter().map(|token| Some(-(token.len() as f64))).collect();
     nats[0] = None;
-    let top: Vec<Value> = nats.iter().map(|nats| nats.map_or(Value::Null, |nats| json!({"best": nats.max(-4.0)}))).collect();
+    let top: Vec<Value> =
+        nats.iter().map(|nats| nats.map_or(Value::Null, |nats| json!({"best": nats.max(-4.0)}))).collect();
     tokens.push(" generated".to_owned());
     let mut all = json!(nats);
     all.as_array_mut().unwrap().push(json!(-0.5));
     let mut top = json!(top);
     top.as_array_mut().unwrap().push(json!({" generated": -0.5}));
-    ok(&json!({"choices": [{"text": format!("{prompt} generated"), "logprobs": {"tokens": tokens, "token_logprobs": all, "top_logprobs": top}}],
-               "usage": {"prompt_tokens": nats.len(), "completion_tokens": 1}}))
+    ok(
+        &json!({"choices": [{"text": format!("{prompt} generated"), "logprobs": {"tokens": tokens, "token_logprobs": all, "top_logprobs": top}}],
+               "usage": {"prompt_tokens": nats.len(), "completion_tokens": 1}}),
+    )
 }
 
 fn log_likelihood(context: &str, continuations: &[&str]) -> Request {
@@ -160,7 +191,7 @@ fn log_likelihoods_are_sums_over_the_continuations_own_tokens() {
         log_likelihood("the cat", &[" sat", " on a mat"]),
         // White space at the end of the context belongs to the continuation.
         log_likelihood("the cat ", &["sat"]),
-        // A token that reaches over the joint belongs to the context, which has as many tokens without it.
+        // Here a token reaches over the joint.
         log_likelihood("wxy", &[" z", " z end"]),
         log_likelihood("", &["one two"]),
         Request::Rolling { text: "one two".to_owned() },
@@ -169,17 +200,28 @@ fn log_likelihoods_are_sums_over_the_continuations_own_tokens() {
     assert_eq!(sums(&answers[0]), [(-4.0, 1, true), (-9.0, 3, true)]);
     assert_eq!(sums(&answers[1]), [(-4.0, 1, true)]);
     let Response::Failed { reason } = &answers[2] else { panic!("{:?}", answers[2]) };
-    assert!(reason.contains("no token of its own"), "{reason}");
+    assert!(reason.contains("\"wxy z\" reaches") && reason.contains("token ids"), "{reason}");
     assert_eq!(sums(&answers[3]), [(-7.0, 2, true)]);
     assert_eq!(answers[4], Response::Rolling { sum_nats: -7.0, tokens: 2 });
-    let echo_is_asked = |received: &Received| received.body["echo"] == true && received.body["max_tokens"] == 1;
-    assert!(server.requests().iter().all(echo_is_asked));
+    let asked = server.requests();
+    let (echoed, others): (Vec<_>, Vec<_>) = asked.iter().partition(|received| received.body["echo"] == true);
+    assert!(echoed.iter().all(|received| received.body["max_tokens"] == 1 && received.body["logprobs"] == 1));
+    assert!(others.len() == 1 && others[0].body["return_token_ids"] == true, "ids are asked for once");
+}
+
+#[test]
+fn texts_that_cannot_be_scored_are_not_taken_for_a_server_that_refuses_everything() {
+    let requests = vec![log_likelihood("wxy", &[" z"]); 40];
+    let answers = ask(&Server::start(echo).endpoint(), &requests).unwrap();
+    assert!(answers.iter().all(|answer| matches!(answer, Response::Failed { .. })));
 }
 
 #[test]
 fn a_server_without_echo_is_refused_once_and_nothing_is_recorded() {
-    let generates = |_: &Received| ok(&json!({"choices": [{"text": " x", "logprobs": {"tokens": [" x"], "token_logprobs": [-0.5],
-        "top_logprobs": [{" x": -0.5}]}}], "usage": {"completion_tokens": 1}}));
+    let generates = |_: &Received| {
+        ok(&json!({"choices": [{"text": " x", "logprobs": {"tokens": [" x"], "token_logprobs": [-0.5],
+        "top_logprobs": [{" x": -0.5}]}}], "usage": {"completion_tokens": 1}}))
+    };
     let refuses = |_: &Received| page("400 Bad Request", "", "{\"error\": \"echo is not supported\"}");
     let without = |_: &Received| page("404 Not Found", "", "");
     for server in [Server::start(generates), Server::start(refuses), Server::start(without)] {
@@ -219,8 +261,10 @@ fn prompt_sets_need_token_ids_and_are_scored_by_them() {
         let tokens: Vec<String> = prompt.iter().chain(&[7]).map(u64::to_string).collect();
         let nats: Vec<Value> = prompt.iter().chain(&[7]).map(|&id| json!(-(id as f64))).collect();
         let top: Vec<Value> = nats.iter().map(|nats| json!({"best": nats})).collect();
-        ok(&json!({"choices": [{"text": "reply", "finish_reason": "stop", "token_ids": [7, 2], "prompt_token_ids": prompt,
-            "logprobs": {"tokens": tokens, "token_logprobs": nats, "top_logprobs": top}}], "usage": {"completion_tokens": 1}}))
+        ok(
+            &json!({"choices": [{"text": "reply", "finish_reason": "stop", "token_ids": [7, 2], "prompt_token_ids": prompt,
+            "logprobs": {"tokens": tokens, "token_logprobs": nats, "top_logprobs": top}}], "usage": {"completion_tokens": 1}}),
+        )
     });
     let sampling = Sampling::Random { temperature: 0.5, top_p: 1.0, top_k: None, seed: 1 };
     let prompts = ["ab", "c"].map(|text| Prompt::Text(text.to_owned())).to_vec();
@@ -242,9 +286,8 @@ fn prompt_sets_need_token_ids_and_are_scored_by_them() {
 fn an_endpoints_answers_are_recorded_and_replayed_without_the_server() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("replay.jsonl");
-    let server = Server::start(|received| {
-        if received.number == 1 { page("400 Bad Request", "", "no") } else { says("[[7]]") }
-    });
+    let server =
+        Server::start(|received| if received.number == 1 { page("400 Bad Request", "", "no") } else { says("[[7]]") });
     let requests = [question("a"), question("b")];
     let recorder = Recorder::open(server.endpoint(), &path).unwrap();
     let answers = ask(&recorder, &requests).unwrap();

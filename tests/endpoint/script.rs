@@ -62,7 +62,7 @@ impl Server {
     pub fn settings(&self) -> EndpointSettings {
         EndpointSettings {
             concurrency: 1,
-            timeout: Duration::from_millis(400),
+            timeout: Duration::from_secs(1),
             max_retries: 2,
             ..EndpointSettings::new(&self.url, "tiny")
         }
@@ -73,7 +73,12 @@ impl Server {
     }
 }
 
-fn serve(mut stream: TcpStream, script: &dyn Fn(&Received) -> Vec<Step>, log: &Mutex<Vec<Received>>, count: &AtomicUsize) {
+fn serve(
+    mut stream: TcpStream,
+    script: &dyn Fn(&Received) -> Vec<Step>,
+    log: &Mutex<Vec<Received>>,
+    count: &AtomicUsize,
+) {
     let Some(mut received) = read(&stream) else { return };
     received.number = count.fetch_add(1, Ordering::SeqCst);
     log.lock().unwrap().push(received.clone());

@@ -13,7 +13,7 @@ use wit_eval::score::Score;
 use wit_eval::seed::Seed;
 use wit_eval::store::{CheckpointEntry, MANIFEST_FORMAT, Manifest, PosixSettings, RunSettings};
 use wit_eval::task::{
-    FilterPipeline, Group, GroupAggregate, Member, Metric, MetricSpec, OutputType, Task, TaskProfile,
+    FilterPipeline, Group, GroupAggregate, Member, Metric, MetricSpec, OutputType, Scorer, Task, TaskProfile,
 };
 use wit_eval::variant::VariantId;
 use wit_eval::weighting::Weighting;
@@ -54,6 +54,7 @@ impl Run {
             plan: &self.plan,
             skipped: &self.skipped,
             scores: &self.scores,
+            judged_by: None,
             response_of: &response_of,
         };
         analyze(&[inputs], options)
@@ -88,6 +89,7 @@ pub fn task(name: &str, output: OutputType, filters: &[&str], metrics: &[Metric]
         metrics: metrics.iter().map(|metric| MetricSpec::new(*metric)).collect(),
         num_fewshot: 0,
         repeats: 1,
+        scorer: Scorer::Targets,
         profile: TaskProfile::default(),
     }
 }
@@ -324,6 +326,7 @@ fn add_answer(run: &mut Run, checkpoint: &str, task: &Task, row: usize, variant:
     let named = task.metrics.iter().flat_map(|spec| task.filters.iter().map(move |filter| (spec, filter)));
     for ((spec, filter), score) in named.zip(scores) {
         run.scores.push(ScoreRecord {
+            parts: Vec::new(),
             checkpoint: checkpoint.to_owned(),
             task: task.name.clone(),
             instance: instance.clone(),

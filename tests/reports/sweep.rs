@@ -96,6 +96,7 @@ fn add(run: &mut Run, task: &str, row: usize) {
             let right = 0.5 * luck + 0.5 * noise < skill(entry, variant);
             let text = if right { "word" } else { "another" }.to_owned();
             run.scores.push(ScoreRecord {
+                parts: Vec::new(),
                 checkpoint: entry.label.clone(),
                 task: task.to_owned(),
                 instance: instance.clone(),
@@ -193,6 +194,7 @@ pub fn analyze_all(runs: &[Run]) -> Analysis {
         plan: &run.plan,
         skipped: &run.skipped,
         scores: &run.scores,
+        judged_by: None,
         response_of: find,
     });
     let inputs = inputs.collect::<Vec<_>>();

@@ -29,7 +29,7 @@ impl Asker<'_> {
         body: &impl Serialize,
         read: &dyn Fn(&Value) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
-        let Endpoint { transport, meter, settings, pace, clock, .. } = self.endpoint;
+        let Endpoint { transport, meter, settings, pace, clock, answered, .. } = self.endpoint;
         let bytes = serde_json::to_vec(body)?;
         let label = Digest::of_bytes(&bytes);
         let mut attempt = 0;
@@ -41,7 +41,10 @@ impl Asker<'_> {
             };
             let (reason, wait) = match transport.exchange(path, Some(&bytes)).and_then(read_answer) {
                 Err(Fault::Transient { reason, wait, .. }) => (reason, wait),
-                outcome => return outcome,
+                outcome => {
+                    answered.fetch_or(outcome.is_ok(), Ordering::Relaxed);
+                    return outcome;
+                }
             };
             if attempt == settings.max_retries {
                 let (url, attempts) = (transport.url(path), attempt.saturating_add(1));
@@ -95,9 +98,8 @@ impl Asker<'_> {
 pub(super) fn unreachable(endpoint: &Endpoint, fault: Fault) -> EndpointError {
     match fault {
         Fault::Endpoint(error) => error,
-        other => EndpointError::Unreachable {
-            url: endpoint.transport.base().to_owned(),
-            reason: transport::told(&other),
-        },
+        other => {
+            EndpointError::Unreachable { url: endpoint.transport.base().to_owned(), reason: transport::told(&other) }
+        }
     }
 }

@@ -1,10 +1,13 @@
 //! Log-probabilities of given texts, from servers that repeat the prompt with them.
 //!
-//! A text behind a context is scored as lm-evaluation-harness's `local-completions` does it: both are sent as one prompt, and
-//! the first tokens, as many as the context has on its own (without white space at its end), are left out of the sum. A
-//! token that reaches from the context into the text is therefore counted exactly where that program and this one's own
-//! engine count it, and no token boundary has to be guessed from the server's character offsets, which differ between
-//! servers for special tokens and for characters of several tokens. The price is one more request a context.
+//! A text behind a context is scored as lm-evaluation-harness and this program's own engine do it: the context's tokens on
+//! its own (without white space at its end), then those tokens of both together that come after as many. Context and whole
+//! are both sent as text, and where the whole begins with the context's tokens, the rest is summed. Where a token reaches from
+//! the context into the text, the tokens have to be put together by id, which needs a server that tells ids; another server's
+//! request fails with that token named, instead of getting a number that means something else.
+//!
+//! The server's character offsets are not used: servers differ in them for special tokens and for characters of several
+//! tokens. The price is one more request a context.
 
 use serde_json::{Map, Value, json};
 
@@ -17,6 +20,9 @@ use crate::response::{ContinuationLogProb, Response};
 
 /// Above this, rounding does not explain a log-probability over 0.
 const ROUNDING_NATS: f64 = 1e-2;
+
+/// Why a text that adds no token cannot be scored.
+const NO_TOKENS: &str = "the text has no token of its own behind the prompt, so it has no probability";
 
 /// How a server tells the log-probabilities of a prompt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,19 +40,17 @@ pub(super) struct ScoredTokens {
     pub nats: Vec<Option<f64>>,
     /// Whether each was the likeliest.
     pub greedy: Vec<bool>,
-    /// The first token as text.
-    pub first: String,
+    /// The tokens, as the server writes them.
+    pub tokens: Vec<String>,
 }
 
 impl ScoredTokens {
     /// Sum over the tokens from `start` on.
     fn sum_from(&self, start: usize) -> Result<ContinuationLogProb, Fault> {
-        let tail = self.nats.get(start..).filter(|tail| !tail.is_empty()).ok_or_else(|| {
-            Fault::request("the text has no token of its own behind the prompt, so it has no probability")
-        })?;
+        let tail = self.nats.get(start..).filter(|tail| !tail.is_empty()).ok_or_else(|| Fault::request(NO_TOKENS))?;
         let sum_nats = tail.iter().copied().sum::<Option<f64>>().ok_or_else(|| {
             Fault::request(
-                "the text's first token has no probability, because the server puts no beginning token before it: give a \
+                "the text's first token has no probability, because the server shows no beginning token before it: give a \
                  prompt that is not empty",
             )
         })?;
@@ -54,10 +58,10 @@ impl ScoredTokens {
         Ok(ContinuationLogProb { sum_nats, tokens: tail.len(), is_greedy, prompt_tokens_cut: 0 })
     }
 
-    /// Where a text begins that was sent without a context: behind a beginning token, if the server put one there.
+    /// Where a text begins that was sent without a context: behind a beginning token, if the server shows one there.
     fn start_of(&self, text: &str) -> usize {
-        let first = self.first.trim_matches([' ', '▁', 'Ġ']);
-        let is_text = !first.is_empty() && text.trim_start().starts_with(first);
+        let first = self.tokens.first().map_or("", |token| token.trim_matches([' ', '▁', 'Ġ']));
+        let is_text = first.is_empty() || text.trim_start().starts_with(first);
         usize::from(self.nats.first() == Some(&None) && !is_text)
     }
 }
@@ -82,7 +86,12 @@ fn echoed(answer: &Value, choice: &Value) -> Result<ScoredTokens, Fault> {
         return Err(Fault::request("the answer lacks `tokens`, `token_logprobs` or `top_logprobs`"));
     };
     if tokens.len() != nats.len() || top.len() != nats.len() {
-        let lengths = format!("{} tokens, {} log-probabilities, {} lists of likeliest tokens", tokens.len(), nats.len(), top.len());
+        let lengths = format!(
+            "{} tokens, {} log-probabilities, {} lists of likeliest tokens",
+            tokens.len(),
+            nats.len(),
+            top.len()
+        );
         return Err(Fault::malformed(lengths));
     }
     // One token was asked for; a server that stopped before it says so.
@@ -91,7 +100,7 @@ fn echoed(answer: &Value, choice: &Value) -> Result<ScoredTokens, Fault> {
     let mut scored = ScoredTokens {
         nats: Vec::with_capacity(prompt),
         greedy: Vec::with_capacity(prompt),
-        first: tokens.first().and_then(Value::as_str).unwrap_or_default().to_owned(),
+        tokens: tokens.iter().take(prompt).map(|token| token.as_str().unwrap_or_default().to_owned()).collect(),
     };
     for (nats, top) in nats.iter().zip(top).take(prompt) {
         let nats = number_or_null(nats)?;
@@ -107,15 +116,16 @@ fn prompt_log_probs(choice: &Value) -> Result<ScoredTokens, Fault> {
     let Some(entries) = choice.get("prompt_logprobs").and_then(Value::as_array) else {
         return Err(Fault::request("the answer lacks `prompt_logprobs`"));
     };
-    let mut scored = ScoredTokens { nats: Vec::new(), greedy: Vec::new(), first: String::new() };
+    let mut scored = ScoredTokens { nats: Vec::new(), greedy: Vec::new(), tokens: Vec::new() };
     for (place, entry) in entries.iter().enumerate() {
-        let own = entry.as_object().and_then(|entry| entry.values().next());
+        let (id, own) = entry.as_object().and_then(|entry| entry.iter().next()).unzip();
         let nats = own.map(|own| own.get("logprob").and_then(Value::as_f64));
         if own.is_none() && !(place == 0 && entry.is_null()) || nats == Some(None) {
             return Err(Fault::malformed("an entry of `prompt_logprobs` without `logprob`"));
         }
         scored.greedy.push(own.and_then(|own| own.get("rank")).and_then(Value::as_u64) == Some(1));
         scored.nats.push(nats.flatten());
+        scored.tokens.push(id.cloned().unwrap_or_default());
     }
     Ok(scored)
 }
@@ -125,6 +135,13 @@ fn number_or_null(value: &Value) -> Result<Option<f64>, Fault> {
         Value::Null => Ok(None),
         other => other.as_f64().map(Some).ok_or_else(|| Fault::malformed("a log-probability that is no number")),
     }
+}
+
+/// Says which token joins context and text.
+fn straddle(context: &[String], whole: &[String]) -> String {
+    let place = context.iter().zip(whole).take_while(|(alone, joined)| alone == joined).count();
+    let joined = whole.get(place).map_or("", String::as_str);
+    format!("the token {joined:?} reaches from the prompt into the text, which has to be scored by token ids")
 }
 
 impl Asker<'_> {
@@ -146,7 +163,9 @@ impl Asker<'_> {
                 }
                 Ok(_) => reasons.push("only generated tokens have log-probabilities".to_owned()),
                 Err(Fault::Request { reason }) => reasons.push(reason),
-                Err(Fault::Endpoint(EndpointError::Refused { status: Some(404 | 405), reason, .. })) => reasons.push(reason),
+                Err(Fault::Endpoint(EndpointError::Refused { status: Some(404 | 405), reason, .. })) => {
+                    reasons.push(reason);
+                }
                 Err(fault) => return Err(fault),
             }
         }
@@ -176,6 +195,9 @@ impl Asker<'_> {
     /// Scores token ids.
     pub fn sum_of_ids(&self, context: &[u32], continuation: &[u32]) -> Result<ContinuationLogProb, Fault> {
         let ids = [context, continuation].concat();
+        if continuation.is_empty() {
+            return Err(Fault::request(NO_TOKENS));
+        }
         let scored = self.echo(json!(ids), self.echo_form()?)?;
         if scored.nats.len() != ids.len() {
             return Err(Fault::request(format!("{} token ids came back as {} tokens", ids.len(), scored.nats.len())));
@@ -191,18 +213,33 @@ impl Asker<'_> {
         let form = self.echo_form()?;
         let stem = context.trim_end();
         let has_text = continuations.iter().any(|one| matches!(one, Continuation::Text(_)));
-        let stem_tokens =
-            if stem.is_empty() || !has_text { None } else { Some(self.echo(json!(stem), form)?.nats.len()) };
+        let stem_tokens = if stem.is_empty() || !has_text { None } else { Some(self.echo(json!(stem), form)?.tokens) };
         let one = |continuation: &Continuation| match continuation {
             Continuation::Text(text) => {
                 let whole = [context.as_str(), text].concat();
                 let scored = self.echo(json!(whole), form)?;
-                scored.sum_from(stem_tokens.unwrap_or_else(|| scored.start_of(&whole)))
+                match &stem_tokens {
+                    None => scored.sum_from(scored.start_of(&whole)),
+                    Some(tokens) if scored.tokens.starts_with(tokens) => scored.sum_from(tokens.len()),
+                    Some(tokens) => self.joined_by_ids(stem, &whole).map_err(|fault| match fault {
+                        Fault::Request { reason } => {
+                            Fault::request(format!("{}: {reason}", straddle(tokens, &scored.tokens)))
+                        }
+                        other => other,
+                    }),
+                }
             }
             Continuation::Tokens(ids) => self.sum_of_ids(&self.prompt_ids(prompt)?, ids),
         };
         let continuations = continuations.iter().map(one).collect::<Result<_, _>>()?;
         Ok(Response::LogProbs { continuations })
+    }
+
+    /// Scores what comes behind a context whose tokens change when more text follows.
+    fn joined_by_ids(&self, context: &str, whole: &str) -> Result<ContinuationLogProb, Fault> {
+        let ids = |text: &str| self.prompt_ids(&Prompt::Text(text.to_owned()));
+        let (context, whole) = (ids(context)?, ids(whole)?);
+        self.sum_of_ids(&context, whole.get(context.len()..).unwrap_or_default())
     }
 
     /// Answers `Rolling`, in one window: a text that is longer than the server's context is refused by it.
@@ -249,9 +286,10 @@ mod tests {
 
     #[test]
     fn a_beginning_token_is_told_from_the_texts_own_first_token() {
-        let first = |first: &str, nats| ScoredTokens { nats: vec![nats], greedy: vec![false], first: first.to_owned() };
+        let first =
+            |first: &str, nats| ScoredTokens { nats: vec![nats], greedy: vec![false], tokens: vec![first.to_owned()] };
         assert_eq!(first("<s>", None).start_of("Once"), 1);
-        assert_eq!(first("", None).start_of("Once"), 1);
+        assert_eq!(first("", None).start_of("Once"), 0, "unknown: the sum is refused");
         assert_eq!(first("▁On", None).start_of("Once"), 0);
         assert_eq!(first("<s>", Some(-1.0)).start_of("Once"), 0);
     }
@@ -263,7 +301,11 @@ mod tests {
             {"97": {"logprob": -1.5, "rank": 4, "decoded_token": "a"}, "5": {"logprob": -0.5, "rank": 1}},
             {"98": {"logprob": -0.25, "rank": 1, "decoded_token": " b"}}]}]});
         let scored = scored_tokens(&answer, EchoForm::PromptLogProbs).unwrap();
-        assert_eq!((scored.nats, scored.greedy), (vec![None, Some(-1.5), Some(-0.25)], vec![false, false, true]));
+        assert_eq!(scored.nats, [None, Some(-1.5), Some(-0.25)]);
+        assert_eq!(
+            (scored.greedy, scored.tokens),
+            (vec![false, false, true], ["", "97", "98"].map(str::to_owned).to_vec())
+        );
     }
 
     #[test]

@@ -49,9 +49,7 @@ pub enum EndpointError {
         reason: String,
     },
     /// One request after another was refused and none was answered.
-    #[error(
-        "the first {count} requests were all refused by {url}, so nothing was recorded; the last one: {reason}"
-    )]
+    #[error("the first {count} requests were all refused by {url}, so nothing was recorded; the last one: {reason}")]
     AllRefused {
         /// How many.
         count: usize,
@@ -151,7 +149,11 @@ pub(super) enum Fault {
 impl Fault {
     /// An answer that is not what the interface defines.
     pub fn malformed(what: impl std::fmt::Display) -> Self {
-        Self::Transient { reason: format!("the answer is not what the interface defines: {what}"), status: None, wait: None }
+        Self::Transient {
+            reason: format!("the answer is not what the interface defines: {what}"),
+            status: None,
+            wait: None,
+        }
     }
 
     /// A request without an answer.

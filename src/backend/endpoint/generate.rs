@@ -18,6 +18,10 @@ pub(super) const CHAT: &str = "/chat/completions";
 /// Path of the interface for plain text.
 pub(super) const COMPLETIONS: &str = "/completions";
 
+/// The token limit's name, and the one that some models of chat servers want instead.
+pub(super) const LIMIT: &str = "max_tokens";
+pub(super) const NEWER_LIMIT: &str = "max_completion_tokens";
+
 /// A prompt in the form of the interface that takes it.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Asked {
@@ -36,9 +40,7 @@ impl Asked {
     /// Chooses the interface.
     pub fn new(prompt: &Prompt, api: Api, base: &str) -> Result<Self, EndpointError> {
         match (prompt, api) {
-            (Prompt::Chat { .. }, Api::Completions) => {
-                Err(EndpointError::ConversationAsText { url: base.to_owned() })
-            }
+            (Prompt::Chat { .. }, Api::Completions) => Err(EndpointError::ConversationAsText { url: base.to_owned() }),
             (Prompt::Chat { messages, assistant_prefix }, _) => {
                 Ok(Self::Conversation { messages: messages.clone(), assistant_prefix: assistant_prefix.clone() })
             }
@@ -70,25 +72,15 @@ impl Asked {
         }
         body
     }
+}
 
-    /// Adds a reply and what the user says to it.
-    fn continue_with(&mut self, reply: &str, turn: &str, plain: Option<&PlainTurns>) -> Result<(), Fault> {
-        match self {
-            Self::Conversation { messages, assistant_prefix } => {
-                let answer = std::mem::take(assistant_prefix) + reply;
-                messages.push(Message::new(Role::Assistant, answer));
-                messages.push(Message::new(Role::User, turn));
-            }
-            Self::Text(text) => {
-                let plain = plain.ok_or_else(|| {
-                    Fault::request("the conversation does not say how its turns are joined as plain text")
-                })?;
-                for part in [reply, &plain.after_reply, turn, &plain.after_user] {
-                    text.push_str(part);
-                }
-            }
+/// A plain text as one turn of the user.
+fn as_conversation(prompt: &Prompt) -> Prompt {
+    match prompt {
+        Prompt::Chat { .. } => prompt.clone(),
+        Prompt::Text(text) => {
+            Prompt::Chat { messages: vec![Message::new(Role::User, text)], assistant_prefix: String::new() }
         }
-        Ok(())
     }
 }
 
@@ -110,12 +102,15 @@ impl Asker<'_> {
         plain: Option<&PlainTurns>,
         decoding: &Decoding,
     ) -> Result<Response, Fault> {
-        let mut asked = self.asked(prompt)?;
-        let mut replies = vec![self.generation(&asked, decoding)?];
+        let mut prompt = match self.endpoint.settings.api {
+            Api::Chat => as_conversation(prompt),
+            Api::Auto | Api::Completions => prompt.clone(),
+        };
+        let mut replies = vec![self.generation(&self.asked(&prompt)?, decoding)?];
         for turn in turns {
             let said = replies.last().map(|reply| reply.text.as_str()).unwrap_or_default();
-            asked.continue_with(said, turn, plain)?;
-            replies.push(self.generation(&asked, decoding).map_err(|fault| match fault {
+            prompt = prompt.continued(said, turn, plain);
+            replies.push(self.generation(&self.asked(&prompt)?, decoding).map_err(|fault| match fault {
                 Fault::Request { reason } => Fault::request(format!("turn {}: {reason}", replies.len() + 1)),
                 other => other,
             })?);
@@ -125,18 +120,17 @@ impl Asker<'_> {
 
     fn generation(&self, asked: &Asked, decoding: &Decoding) -> Result<Generation, Fault> {
         let body = asked.body(&self.endpoint.settings.model);
-        self.decoded(asked, body, decoding, &|answer| wire::generation(answer, decoding))
+        self.decoded(asked, &body, decoding, &|answer| wire::generation(answer, decoding))
     }
 
     /// Posts with decoding settings. Some models of chat servers take the token limit under its newer name only.
     pub fn decoded<T>(
         &self,
         asked: &Asked,
-        body: Map<String, Value>,
+        body: &Map<String, Value>,
         decoding: &Decoding,
         read: &dyn Fn(&Value) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
-        const NEWER: &str = "max_completion_tokens";
         let newer = &self.endpoint.newer_limit_name;
         let post = |name: &str| {
             let mut body = body.clone();
@@ -145,12 +139,12 @@ impl Asker<'_> {
         };
         let is_chat = matches!(asked, Asked::Conversation { .. });
         if is_chat && newer.load(Ordering::Relaxed) {
-            return post(NEWER);
+            return post(NEWER_LIMIT);
         }
-        match post("max_tokens") {
-            Err(Fault::Request { reason }) if is_chat && reason.contains(NEWER) => {
+        match post(LIMIT) {
+            Err(Fault::Request { reason }) if is_chat && reason.contains(NEWER_LIMIT) => {
                 newer.store(true, Ordering::Relaxed);
-                post(NEWER)
+                post(NEWER_LIMIT)
             }
             outcome => outcome,
         }
@@ -163,25 +157,7 @@ mod tests {
     use super::*;
 
     fn chat(assistant_prefix: &str) -> Prompt {
-        Prompt::Chat {
-            messages: vec![Message::new(Role::User, "one")],
-            assistant_prefix: assistant_prefix.to_owned(),
-        }
-    }
-
-    #[test]
-    fn a_conversation_goes_on_behind_its_own_replies() {
-        let mut asked = Asked::new(&chat("Well, "), Api::Auto, "").unwrap();
-        asked.continue_with("yes.", "two", None).unwrap();
-        let turns = [(Role::User, "one"), (Role::Assistant, "Well, yes."), (Role::User, "two")];
-        let messages = turns.map(|(role, text)| Message::new(role, text)).to_vec();
-        assert_eq!(asked, Asked::Conversation { messages, assistant_prefix: String::new() });
-
-        let plain = PlainTurns { after_user: "\nA:".to_owned(), after_reply: "\nQ: ".to_owned() };
-        let mut asked = Asked::new(&Prompt::Text("Q: one\nA:".to_owned()), Api::Auto, "").unwrap();
-        asked.continue_with(" yes", "two", Some(&plain)).unwrap();
-        assert_eq!(asked, Asked::Text("Q: one\nA: yes\nQ: two\nA:".to_owned()));
-        assert!(asked.continue_with("", "three", None).is_err());
+        Prompt::Chat { messages: vec![Message::new(Role::User, "one")], assistant_prefix: assistant_prefix.to_owned() }
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Models behind an OpenAI-compatible server: vLLM, SGLang, llama.cpp's server and the like.
+//! Models behind an OpenAI-compatible server: vLLM, `SGLang`, llama.cpp's server and the like.
 //!
 //! An answer depends on the server's weights, which cannot be hashed from here. The identity is therefore the model's name
 //! and the interface: where other weights are served under the same name, the run's folder has to be another one.
@@ -59,6 +59,7 @@ pub struct Endpoint {
     newer_limit_name: AtomicBool,
     few_listed: AtomicBool,
     no_token_ids: AtomicBool,
+    /// Whether any question was answered; what fails before that may be the server's refusal of everything.
     answered: AtomicBool,
     refused: AtomicUsize,
 }
@@ -106,19 +107,29 @@ impl Endpoint {
         let stop = AtomicBool::new(false);
         let list = match (Asker { endpoint: self, stop: &stop }).get_once("/models") {
             Ok(list) => list,
-            Err(Fault::Endpoint(EndpointError::Refused { status: Some(404 | 405), .. }) | Fault::Transient { status: Some(_), .. }) => {
+            Err(
+                Fault::Endpoint(EndpointError::Refused { status: Some(404 | 405), .. })
+                | Fault::Transient { status: Some(_), .. },
+            ) => {
                 return Ok(Vec::new());
             }
             Err(fault) => return Err(ask::unreachable(self, fault)),
         };
         let name = |model: &Value| model.get("id").and_then(Value::as_str).map(str::to_owned);
-        let models: Vec<String> =
-            list.get("data").and_then(Value::as_array).map(|data| data.iter().filter_map(name).collect()).unwrap_or_default();
+        let models: Vec<String> = list
+            .get("data")
+            .and_then(Value::as_array)
+            .map(|data| data.iter().filter_map(name).collect())
+            .unwrap_or_default();
         if models.is_empty() || models.contains(&self.settings.model) {
             return Ok(models);
         }
         let (url, model) = (self.transport.base().to_owned(), self.settings.model.clone());
-        Err(EndpointError::ModelAbsent { url, model, present: models.iter().take(20).cloned().collect::<Vec<_>>().join(", ") })
+        Err(EndpointError::ModelAbsent {
+            url,
+            model,
+            present: models.iter().take(20).cloned().collect::<Vec<_>>().join(", "),
+        })
     }
 
     /// Refuses, before anything is asked, what no server of this kind can answer.
@@ -129,7 +140,9 @@ impl Endpoint {
         let url = || self.transport.base().to_owned();
         for request in requests {
             match request {
-                Request::Generate { prompt, .. } | Request::Dialogue { prompt, .. } | Request::NextToken { prompt, .. } => {
+                Request::Generate { prompt, .. }
+                | Request::Dialogue { prompt, .. }
+                | Request::NextToken { prompt, .. } => {
                     if matches!(prompt, Prompt::Chat { .. }) && self.settings.api == Api::Completions {
                         return Err(EndpointError::ConversationAsText { url: url() });
                     }
@@ -178,10 +191,8 @@ impl Asker<'_> {
             }
             outcome => outcome,
         };
-        match &outcome {
-            Ok(Response::Failed { .. }) | Err(Fault::Request { .. } | Fault::Transient { .. } | Fault::Stopped) => {}
-            Ok(_) => self.endpoint.answered.store(true, Ordering::Relaxed),
-            Err(Fault::Endpoint(_)) => self.stop.store(true, Ordering::Relaxed),
+        if let Err(Fault::Endpoint(_)) = &outcome {
+            self.stop.store(true, Ordering::Relaxed);
         }
         outcome
     }
@@ -270,12 +281,10 @@ impl LanguageModel for Endpoint {
                 outcomes.take(index, outcome);
             }
         });
-        match outcomes.error.take() {
-            Some(error) => Err(error.into()),
-            None => {
-                outcomes.release();
-                Ok(())
-            }
+        if let Some(error) = outcomes.error.take() {
+            return Err(error.into());
         }
+        outcomes.release();
+        Ok(())
     }
 }

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::ask::Asker;
 use super::error::Fault;
-use super::generate::Asked;
+use super::generate::{Asked, LIMIT, NEWER_LIMIT};
 use super::{EndpointError, wire};
 use crate::request::Prompt;
 use crate::response::Response;
@@ -21,37 +21,41 @@ impl Asker<'_> {
     /// A candidate is found by its exact text. The distribution is the one at temperature 1.
     pub fn next_token(&self, prompt: &Prompt, candidates: &[String]) -> Result<Response, Fault> {
         let asked = self.asked(prompt)?;
-        let few = &self.endpoint.few_listed;
-        if !few.load(Ordering::Relaxed) {
-            match self.listed(&asked, MOST_LISTED, candidates) {
-                Err(Fault::Request { reason }) if reason.contains("logprobs") => few.store(true, Ordering::Relaxed),
+        let is_chat = matches!(asked, Asked::Conversation { .. });
+        let (few, newer) = (&self.endpoint.few_listed, &self.endpoint.newer_limit_name);
+        let mut count = if few.load(Ordering::Relaxed) { FEW_LISTED } else { MOST_LISTED };
+        let mut limit = if is_chat && newer.load(Ordering::Relaxed) { NEWER_LIMIT } else { LIMIT };
+        loop {
+            match self.listed(&asked, count, limit, candidates) {
+                Err(Fault::Request { reason }) if count == MOST_LISTED && reason.contains("logprobs") => {
+                    few.store(true, Ordering::Relaxed);
+                    count = FEW_LISTED;
+                }
+                Err(Fault::Request { reason }) if is_chat && limit == LIMIT && reason.contains(NEWER_LIMIT) => {
+                    newer.store(true, Ordering::Relaxed);
+                    limit = NEWER_LIMIT;
+                }
                 outcome => return outcome,
             }
         }
-        self.listed(&asked, FEW_LISTED, candidates)
     }
 
-    fn listed(&self, asked: &Asked, count: usize, candidates: &[String]) -> Result<Response, Fault> {
+    fn listed(&self, asked: &Asked, count: usize, limit: &str, candidates: &[String]) -> Result<Response, Fault> {
         let mut body = asked.body(&self.endpoint.settings.model);
-        body.insert("temperature".to_owned(), json!(1.0));
-        let limit = match asked {
+        body.extend([("temperature".to_owned(), json!(1.0)), (limit.to_owned(), json!(1))]);
+        match asked {
             Asked::Conversation { .. } => {
                 body.extend([("logprobs".to_owned(), json!(true)), ("top_logprobs".to_owned(), json!(count))]);
-                if self.endpoint.newer_limit_name.load(Ordering::Relaxed) { "max_completion_tokens" } else { "max_tokens" }
             }
             Asked::Text(_) => {
                 body.insert("logprobs".to_owned(), json!(count));
-                "max_tokens"
             }
-        };
-        body.insert(limit.to_owned(), json!(1));
+        }
         let path = asked.path();
         self.post(path, &body, &|answer| {
             let choice = wire::only_choice(answer)?;
-            let listed = match asked {
-                Asked::Conversation { .. } => first_of_chat(choice),
-                Asked::Text(_) => first_of_text(choice),
-            };
+            // Some servers answer in the chat interface's shape on both interfaces.
+            let listed = first_of_chat(choice).or_else(|| first_of_text(choice));
             let listed =
                 listed.ok_or_else(|| EndpointError::NoTopLogProbs { url: self.endpoint.transport.url(path) })?;
             let log_prob = |candidate: &String| {
@@ -88,7 +92,8 @@ mod tests {
         assert_eq!(first_of_chat(&chat), Some(vec![("m".to_owned(), -0.1), ("M".to_owned(), -2.5)]));
         let text = json!({"logprobs": {"top_logprobs": [{"m": -0.1, "M": -2.5}]}});
         assert_eq!(first_of_text(&text), Some(vec![("m".to_owned(), -0.1), ("M".to_owned(), -2.5)]));
-        for broken in [json!({}), json!({"logprobs": null}), json!({"logprobs": {"content": [], "top_logprobs": [{}]}})] {
+        for broken in [json!({}), json!({"logprobs": null}), json!({"logprobs": {"content": [], "top_logprobs": [{}]}})]
+        {
             assert_eq!((first_of_chat(&broken), first_of_text(&broken)), (None, None));
         }
     }

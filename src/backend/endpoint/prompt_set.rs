@@ -10,9 +10,9 @@ use super::{EndpointError, transport, wire};
 use crate::request::{Decoding, Prompt};
 use crate::response::{Generation, Response};
 
-/// Why a set cannot be answered by most servers.
-const NO_IDS: &str = "prompt sets (POSIX) need the token ids of prompts and replies, which this server does not give; vLLM does \
-                      (`return_token_ids`). Leave them out or evaluate the checkpoint locally";
+/// Why most servers cannot answer.
+const NO_IDS: &str = "this server gives no token ids, which prompt sets (POSIX) and tokens across a joint need; vLLM does \
+                      (`return_token_ids`). Leave such tasks out or evaluate the checkpoint locally";
 
 /// A generation with the ids of its prompt.
 #[derive(Debug)]
@@ -56,7 +56,7 @@ impl Asker<'_> {
         let asked = self.asked(prompt)?;
         let mut body = asked.body(&self.endpoint.settings.model);
         body.insert("return_token_ids".to_owned(), json!(true));
-        self.decoded(&asked, body, decoding, &|answer| {
+        self.decoded(&asked, &body, decoding, &|answer| {
             let ids = (ids_of(answer, "prompt_token_ids"), ids_of(answer, "token_ids"));
             let (Some(prompt_ids), Some(token_ids)) = ids else {
                 missing.store(true, Ordering::Relaxed);

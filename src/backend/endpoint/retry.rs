@@ -68,7 +68,13 @@ mod tests {
         ] {
             assert_eq!(seconds_of(date), Some(seconds), "{date}");
         }
-        for broken in ["", "Sun, 06 Nov 1994", "Sun, 40 Nov 1994 08:49:37 GMT", "Sun, 06 Nov 99999999999999999999 08:49:37 GMT", "x, é ü"] {
+        for broken in [
+            "",
+            "Sun, 06 Nov 1994",
+            "Sun, 40 Nov 1994 08:49:37 GMT",
+            "Sun, 06 Nov 99999999999999999999 08:49:37 GMT",
+            "x, é ü",
+        ] {
             assert_eq!(seconds_of(broken), None, "{broken}");
         }
     }

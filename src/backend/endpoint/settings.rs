@@ -32,10 +32,9 @@ impl std::str::FromStr for Api {
     type Err = EndpointError;
 
     fn from_str(text: &str) -> Result<Self, EndpointError> {
-        [Self::Auto, Self::Chat, Self::Completions]
-            .into_iter()
-            .find(|api| api.as_str() == text)
-            .ok_or_else(|| EndpointError::Setting { reason: format!("the interface is auto, chat or completions, not {text:?}") })
+        [Self::Auto, Self::Chat, Self::Completions].into_iter().find(|api| api.as_str() == text).ok_or_else(|| {
+            EndpointError::Setting { reason: format!("the interface is auto, chat or completions, not {text:?}") }
+        })
     }
 }
 
@@ -57,9 +56,10 @@ impl SecretKey {
     pub fn new(key: &str) -> Result<Self, EndpointError> {
         let key = key.trim();
         if key.is_empty() || !key.bytes().all(|byte| byte.is_ascii_graphic()) {
-            let reason = "the key is empty or has characters other than visible ASCII; look at the variable that it is \
+            let reason =
+                "the key is empty or has characters other than visible ASCII; look at the variable that it is \
                           read from"
-                .to_owned();
+                    .to_owned();
             return Err(EndpointError::Setting { reason });
         }
         Ok(Self(key.to_owned()))
@@ -161,7 +161,9 @@ impl EndpointSettings {
         if rest.contains(['?', '#']) || rest.contains(char::is_whitespace) {
             return Err(fault("it has a query, a fragment or white space; paths are appended to it"));
         }
-        let url = ["/chat/completions", "/completions", "/models"].iter().fold(url, |url, path| url.strip_suffix(path).unwrap_or(url));
+        let url = ["/chat/completions", "/completions", "/models"]
+            .iter()
+            .fold(url, |url, path| url.strip_suffix(path).unwrap_or(url));
         let mut segments = url.split('/').skip(3);
         let versioned = segments.any(|segment| {
             segment.strip_prefix('v').is_some_and(|tail| tail.starts_with(|first: char| first.is_ascii_digit()))

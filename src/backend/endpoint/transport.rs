@@ -24,11 +24,9 @@ pub(super) struct Transport {
 impl Transport {
     pub fn new(settings: &EndpointSettings) -> Result<Self, EndpointError> {
         let base = settings.base_url()?;
-        let proxy = match settings.proxy.as_deref().map(ureq::Proxy::new).transpose() {
-            Ok(proxy) => proxy,
-            Err(_) => {
-                return Err(EndpointError::Setting { reason: "the address of the HTTP proxy cannot be read".to_owned() });
-            }
+        let Ok(proxy) = settings.proxy.as_deref().map(ureq::Proxy::new).transpose() else {
+            let reason = "the address of the HTTP proxy cannot be read".to_owned();
+            return Err(EndpointError::Setting { reason });
         };
         let agent = ureq::Agent::config_builder()
             .timeout_global(Some(settings.timeout))
@@ -91,7 +89,9 @@ impl Transport {
             .map_err(|error| Fault::malformed(format!("{error}, in {:?}", self.quote(&text))))?;
         match value.get("error") {
             None | Some(Value::Null) => Ok(value),
-            Some(error) => Err(Fault::Transient { reason: self.redacted(&message_of(error)), status: Some(200), wait: None }),
+            Some(error) => {
+                Err(Fault::Transient { reason: self.redacted(&message_of(error)), status: Some(200), wait: None })
+            }
         }
     }
 

@@ -129,7 +129,10 @@ mod tests {
     fn a_greedy_body_has_no_seed_and_a_random_one_is_seeded_by_the_whole_request() {
         let mut greedy = body("m");
         set_decoding(&mut greedy, &decoding(&["a", "", "b", "c", "d", "e"], Sampling::Greedy), "max_tokens").unwrap();
-        assert_eq!(Value::Object(greedy), json!({"model": "m", "max_tokens": 8, "stop": ["a", "b", "c", "d"], "temperature": 0}));
+        assert_eq!(
+            Value::Object(greedy),
+            json!({"model": "m", "max_tokens": 8, "stop": ["a", "b", "c", "d"], "temperature": 0})
+        );
         let random = |prompt: &str, sample| {
             let mut body = body("m");
             body.insert("prompt".to_owned(), json!(prompt));
@@ -148,7 +151,10 @@ mod tests {
     fn the_beginning_of_an_answer_is_an_open_turn() {
         let mut open = body("m");
         set_conversation(&mut open, &[Message::new(Role::User, "hi")], "Sure");
-        assert_eq!(open.get("messages"), Some(&json!([{"role": "user", "content": "hi"}, {"role": "assistant", "content": "Sure"}])));
+        assert_eq!(
+            open.get("messages"),
+            Some(&json!([{"role": "user", "content": "hi"}, {"role": "assistant", "content": "Sure"}]))
+        );
         assert_eq!(open.get("continue_final_message"), Some(&json!(true)));
         let mut closed = body("m");
         set_conversation(&mut closed, &[Message::new(Role::User, "hi")], "");

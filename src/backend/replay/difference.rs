@@ -30,7 +30,9 @@ pub(super) fn to_nearest<'a>(request: &Request, recorded: impl Iterator<Item = &
     let recorded_text = readable(nearest);
     if recorded_text == text {
         let change = changed_lines(&settings(nearest), &settings(request));
-        return format!("Its prompt is recorded, but other settings were asked with it (- recorded, + asked):\n{change}");
+        return format!(
+            "Its prompt is recorded, but other settings were asked with it (- recorded, + asked):\n{change}"
+        );
     }
     if shared * 2 < text.len().min(recorded_text.len()) {
         return "No recorded prompt resembles it.".to_owned();

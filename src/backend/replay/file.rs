@@ -40,7 +40,11 @@ fn record(line: &[u8]) -> Result<JudgmentRecord, String> {
     let record: JudgmentRecord = serde_json::from_slice(line).map_err(|error| error.to_string())?;
     let key = Digest::of_json(&record.request).map_err(|error| error.to_string())?;
     if key != record.request_key {
-        return Err(format!("its request was changed: `request_key` is {}, the request's is {}", shown(&record.request_key), key.short()));
+        return Err(format!(
+            "its request was changed: `request_key` is {}, the request's is {}",
+            shown(&record.request_key),
+            key.short()
+        ));
     }
     if !is_answer(&record.request, &record.response) {
         return Err("its response is of another kind than its request".to_owned());
@@ -56,12 +60,16 @@ fn shown(digest: &Digest) -> String {
 /// Whether a response is of its request's kind and has as many parts.
 pub(super) fn is_answer(request: &Request, response: &Response) -> bool {
     match (request, response) {
-        (Request::Generate { .. }, Response::Generated(_)) | (Request::Rolling { .. }, Response::Rolling { .. }) => true,
+        (Request::Generate { .. }, Response::Generated(_)) | (Request::Rolling { .. }, Response::Rolling { .. }) => {
+            true
+        }
         (Request::LogLikelihood { continuations, .. }, Response::LogProbs { continuations: answers }) => {
             continuations.len() == answers.len()
         }
         (Request::Dialogue { turns, .. }, Response::Dialogue { replies }) => replies.len() == turns.len() + 1,
-        (Request::NextToken { candidates, .. }, Response::NextToken { log_probs }) => candidates.len() == log_probs.len(),
+        (Request::NextToken { candidates, .. }, Response::NextToken { log_probs }) => {
+            candidates.len() == log_probs.len()
+        }
         (Request::PromptSet { prompts, .. }, Response::PromptSet { replies, log_probs }) => {
             let count = prompts.len();
             replies.len() == count && log_probs.len() == count && log_probs.iter().all(|row| row.len() == count)

@@ -61,8 +61,11 @@ fn a_changed_prompt_is_named_with_what_changed() {
     let path = folder.path().join("replay.jsonl");
     record(&path, &["Rate this answer:\nParis is in France.\nUse 1 to 10.", "Something else entirely"]);
     let replay = ReplayModel::open(&path).unwrap();
-    let error = ask(&replay, &[question("Rate this answer:\nParis is in France.\nUse 1 to 5.")]).unwrap_err().to_string();
-    for part in ["replay.jsonl", "1 requests", "The prompt changed", "  - Use 1 to 10.", "  + Use 1 to 5.", "[system]\\nJudge"] {
+    let error =
+        ask(&replay, &[question("Rate this answer:\nParis is in France.\nUse 1 to 5.")]).unwrap_err().to_string();
+    for part in
+        ["replay.jsonl", "1 requests", "The prompt changed", "  - Use 1 to 10.", "  + Use 1 to 5.", "[system]\\nJudge"]
+    {
         assert!(error.contains(part), "{part} in {error}");
     }
     let Request::Generate { prompt, .. } = question("Something else entirely") else { unreachable!() };

@@ -69,6 +69,13 @@ pub(in crate::cli) struct OutputArgs {
     /// Name of this run's folder [default: checkpoint and digest of what is asked]
     #[arg(long = "run_name", alias = "run-name", value_name = "NAME", value_parser = folder_name)]
     pub run_name: Option<String>,
+    /// Write results and samples in lm-evaluation-harness's layout into this folder too
+    #[arg(long = "lm-eval-output", alias = "lm_eval_output", value_name = "DIR")]
+    pub lm_eval_output: Option<PathBuf>,
+    /// Write the layouts of the benchmarks' own programs into this folder too (IFEval's verdicts, FastChat's answers and
+    /// judgments, AlpacaEval's outputs and annotations)
+    #[arg(long = "official-output", alias = "official_output", value_name = "DIR")]
+    pub official_output: Option<PathBuf>,
     /// Say what would be asked, and stop
     #[arg(long = "dry_run", alias = "dry-run")]
     pub dry_run: bool,

@@ -1,9 +1,11 @@
 //! `wit-eval --checkpoint DIR`: ask, record, judge, report.
 
 mod args;
+mod outputs;
 mod subject;
 
 use std::path::PathBuf;
+use std::time::Instant;
 
 use anyhow::Context as _;
 use clap::Args;
@@ -13,7 +15,7 @@ use super::judging::{self, JudgeArgs};
 use super::options::{PerturbationArgs, ReportOptions, TaskArgs, override_decoding};
 use super::progress::note;
 use super::{Exit, report, score};
-use crate::data::{Limit, instances};
+use crate::data::{Limit, TaskSource, instances};
 use crate::instance::Presentation;
 use crate::model::checkpoint::TemplateChoice;
 use crate::perturb::{PerturbationKind, PerturbationSpec};
@@ -101,6 +103,7 @@ impl EvaluateArgs {
 
 /// What is asked: tasks, groups over them, and the questions.
 struct Questions {
+    sources: Vec<TaskSource>,
     tasks: Vec<Task>,
     groups: Vec<Group>,
     plan: Plan,
@@ -135,6 +138,7 @@ pub(super) fn check(args: &EvaluateArgs) -> anyhow::Result<()> {
 
 /// Asks what is not recorded yet, and judges.
 pub(super) fn record(args: &EvaluateArgs) -> anyhow::Result<Recorded> {
+    let begun = Instant::now();
     let quiet = args.output.quiet;
     super::tuning::job::set_threads(args.model.threads);
     let specs = args.perturbations.specs()?;
@@ -181,6 +185,7 @@ pub(super) fn record(args: &EvaluateArgs) -> anyhow::Result<Recorded> {
     let data = args.tasks.data.as_deref();
     judging::ask(&args.judge, &args.endpoint.connection, data, &folder, &manifest, recorded, quiet)?;
     score::write_scores(&folder, &manifest, &questions.plan.records, &log, &lock)?;
+    outputs::write(args, &folder, &questions.sources, &manifest.checkpoints, begun)?;
     Ok(Recorded::Run(folder))
 }
 
@@ -220,7 +225,7 @@ fn questions(args: &EvaluateArgs, specs: &[PerturbationSpec]) -> anyhow::Result<
             );
         }
     }
-    Ok(Questions { tasks, groups: selection.groups, plan })
+    Ok(Questions { sources: selection.tasks, tasks, groups: selection.groups, plan })
 }
 
 /// The task with the command line's decoding and number of examples.
@@ -266,4 +271,3 @@ fn default_run_name(manifest: &Manifest) -> anyhow::Result<String> {
     };
     Ok(format!("{}{more}-{}", plain.trim_start_matches('.'), manifest.identity()?.short()))
 }
-

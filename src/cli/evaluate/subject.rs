@@ -106,7 +106,7 @@ pub(super) fn open(args: &EvaluateArgs) -> anyhow::Result<Vec<Subject>> {
     }
     let mut opened = Vec::new();
     for (index, dir) in args.checkpoint.iter().enumerate() {
-        let dir = crate::cli::fetch::resolve(dir, args.output.quiet)?;
+        let dir = crate::cli::fetch::checkpoint_folder(dir, args.output.quiet)?;
         let options = CheckpointOptions {
             tokenizer_dir: args.model.tokenizer.clone(),
             chat_template: args.template_choice(),
@@ -179,7 +179,10 @@ pub(super) fn ask(
         Subject::Checkpoint(checkpoint) => {
             let offers_template = offers_chat_template(&checkpoint.dir);
             let model = LocalModel::new(*checkpoint, &local_options(args))?;
-            note(quiet, &format!("{}: {}, digest {}", entry.label, entry.architecture, model.identity().digest.short()));
+            note(
+                quiet,
+                &format!("{}: {}, digest {}", entry.label, entry.architecture, model.identity().digest.short()),
+            );
             if offers_template && !args.applies_chat_template() {
                 let hint = "has a chat template; --apply_chat_template presents prompts through it";
                 note(quiet, &format!("{}: {hint}", entry.label));

@@ -1,13 +1,17 @@
 //! `wit-eval score`: judge stored responses again.
 
+pub(super) mod external;
+
 use std::path::PathBuf;
 
 use clap::Args;
 
+use self::external::ExternalArgs;
 use super::options::ReportOptions;
 use super::report::publish;
 use super::{Exit, judging, progress};
 use crate::execute::judge;
+use crate::judge::Judgments;
 use crate::record::{PlanRecord, ScoreRecord};
 use crate::store::{Manifest, ResponseLog, RunFolder, RunLock};
 
@@ -15,8 +19,10 @@ use crate::store::{Manifest, ResponseLog, RunFolder, RunLock};
 #[derive(Debug, Args)]
 pub(super) struct ScoreArgs {
     /// Folders of runs (results/<run>)
-    #[arg(value_name = "RUN", required = true)]
+    #[arg(value_name = "RUN", required_unless_present = "task", conflicts_with = "task")]
     runs: Vec<PathBuf>,
+    #[command(flatten)]
+    external: ExternalArgs,
     #[command(flatten)]
     options: ReportOptions,
     /// No notes on standard error
@@ -26,6 +32,9 @@ pub(super) struct ScoreArgs {
 
 /// Judges the responses of each run again and writes its scores and report.
 pub(super) fn run(args: &ScoreArgs) -> anyhow::Result<Exit> {
+    if args.external.task.is_some() {
+        return external::run(&args.external, &args.options, args.quiet);
+    }
     let mut worst = Exit::Success;
     for path in &args.runs {
         let folder = RunFolder::at(path);
@@ -52,7 +61,8 @@ pub(super) fn write_scores(
     lock: &RunLock,
 ) -> anyhow::Result<Vec<ScoreRecord>> {
     let mut scores = Vec::new();
-    let judgments = judging::recorded(folder, manifest, plan, log)?;
+    let judgments =
+        judging::recorded(folder, manifest, plan, log)?.map_or_else(Judgments::new, |(_, found)| found.scores);
     for checkpoint in &manifest.checkpoints {
         let checkpoint = (checkpoint.label.as_str(), &checkpoint.digest);
         scores.extend(judge(checkpoint, &manifest.tasks, plan, log, &judgments)?);

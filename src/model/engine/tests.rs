@@ -114,6 +114,7 @@ fn requests() -> Vec<GenerationRequest> {
             } else {
                 Sampling::Random { temperature: 1.3, top_p: 0.95, top_k: Some(50), seed: 9 }
             },
+            sample: 0,
         },
         end_tokens: (0..200).collect(),
         stream_label: format!("request {number}"),

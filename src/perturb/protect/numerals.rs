@@ -55,7 +55,7 @@ fn forms_of(number: usize) -> Vec<String> {
         (Some(ten), Some(unit)) if number > 20 => forms.extend([format!("{ten}-{unit}"), format!("{ten} {unit}")]),
         _ => {}
     }
-    if let (Some(unit), true) = (UNITS.get(number / 100), number % 100 == 0 && (100..1000).contains(&number)) {
+    if let (Some(unit), true) = (UNITS.get(number / 100), number.is_multiple_of(100) && (100..1000).contains(&number)) {
         forms.extend([format!("{unit} hundred"), format!("{unit}-hundred")]);
     }
     forms

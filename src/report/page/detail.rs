@@ -3,7 +3,9 @@
 use serde::Serialize;
 
 use crate::analyze::Analysis;
-use crate::analyze::analysis::{Breakdown, BreakdownRow, MetricAnalysis, PerturbationAnalysis, ReasonCount, TaskAnalysis};
+use crate::analyze::analysis::{
+    Breakdown, BreakdownRow, MetricAnalysis, PerturbationAnalysis, ReasonCount, TaskAnalysis,
+};
 use crate::analyze::number::count;
 use crate::report::headline::metric_name;
 use crate::sensitivity::Measure;

@@ -1,12 +1,11 @@
 //! The question to the judge about one reply.
 
-use rand::Rng as _;
-
 use crate::instance::Expectation;
 use crate::judgment::JudgeCall;
 use crate::seed::Seed;
 
 use super::annotator::{Annotator, AnswerForm};
+use super::order::reply_stands_second;
 
 /// Why a reply cannot be compared.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -19,7 +18,7 @@ pub enum CallError {
 /// How the judge is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CallSettings {
-    /// Decides which answer is shown first.
+    /// Decides which answer is shown first; with 0 it is the order of the published leaderboard.
     pub seed: Seed,
     /// How often a generated judgment is asked for; at least 1. The probability of a token does not vary and is asked
     /// for once.
@@ -37,14 +36,6 @@ pub(super) fn comparison(expectation: &Expectation) -> Result<(&str, &str), Call
         ([question], [reply]) => Ok((question, reply)),
         (questions, replies) => fail(&format!("{} questions and {} baseline answers", questions.len(), replies.len())),
     }
-}
-
-/// Whether the reply is shown second, after the baseline's answer: a fair coin from the seed's stream that is labelled
-/// with the instruction, so that every model's reply to one instruction stands in the same place.
-///
-/// `AlpacaEval` tosses numpy's generator, seeded with a hash of the instruction; its places are others.
-pub fn reply_stands_second(seed: Seed, instruction: &str) -> bool {
-    seed.stream(&["alpaca_eval", "presentation order", instruction]).random()
 }
 
 /// The questions to the judge about a reply; none where the reply equals the baseline's answer, which is a draw without

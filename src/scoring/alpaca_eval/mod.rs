@@ -17,17 +17,19 @@ mod annotator;
 mod calls;
 mod length_control;
 mod literal;
+mod order;
 mod preference;
 mod ranking;
 mod summary;
 mod verdict;
 
 pub use annotator::{Annotator, AnnotatorError, AnswerForm, chat_ml_prompt};
-pub use calls::{CallError, CallSettings, calls, reply_stands_second};
+pub use calls::{CallError, CallSettings, calls};
 pub use length_control::{
     Coefficients, DifficultyTable, GamedRow, LengthControlError, LengthControlForm, LengthControlSettings,
     LengthControlled, length_controlled,
 };
+pub use order::reply_stands_second;
 pub use preference::{CANDIDATES, Preference};
 pub use ranking::preferred_of_ranking;
 pub use summary::{Comparison, LeaderboardRow, Summary};

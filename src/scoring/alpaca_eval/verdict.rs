@@ -1,5 +1,7 @@
 //! From a judge's answers to the credits of one reply.
 
+use std::borrow::Borrow;
+
 use crate::instance::Expectation;
 use crate::judgment::JudgeCall;
 use crate::response::Response;
@@ -28,7 +30,7 @@ impl Verdict {
         annotator: &Annotator,
         expectation: &Expectation,
         reply: &str,
-        answers: &[(JudgeCall, Response)],
+        answers: &[(impl Borrow<JudgeCall>, impl Borrow<Response>)],
     ) -> Self {
         let (_, baseline) = match comparison(expectation) {
             Ok(texts) => texts,
@@ -39,11 +41,11 @@ impl Verdict {
             let parts = summary::parts(baseline, reply, credits, 0);
             return Self { preference: Ok(Preference::DRAW), judged: false, parts };
         }
-        let read = |(call, response): &(JudgeCall, Response)| {
-            let shown = shown_preference(annotator.form(), response)?;
-            Ok(if call.swapped { shown } else { shown.flipped() })
-        };
-        let found = answers.iter().map(read).collect::<Vec<Result<Preference, String>>>();
+        let mut found = Vec::with_capacity(answers.len());
+        for (call, response) in answers {
+            let shown = shown_preference(annotator.form(), response.borrow());
+            found.push(shown.map(|shown| if call.borrow().swapped { shown } else { shown.flipped() }));
+        }
         let shares = found.iter().flatten().map(|preference| preference.share()).collect::<Vec<_>>();
         let missing = found.len() - shares.len();
         let mean = shares.iter().sum::<f64>() / shares.len() as f64;
@@ -136,6 +138,7 @@ mod tests {
         }
     }
 
+    const NONE: &[(JudgeCall, Response)] = &[];
     const SETTINGS: CallSettings = CallSettings { seed: Seed(7), repeats: 1 };
 
     fn generated(text: &str) -> Response {
@@ -190,7 +193,7 @@ mod tests {
     fn the_baselines_own_answer_is_a_draw_that_nobody_is_asked_about() {
         let annotator = annotator(AnswerForm::Weighted);
         assert_eq!(calls(&annotator, &expectation("q"), "base", SETTINGS), Ok(Vec::new()));
-        let verdict = Verdict::new(&annotator, &expectation("q"), "base", &[]);
+        let verdict = Verdict::new(&annotator, &expectation("q"), "base", NONE);
         assert_eq!(verdict.score(Metric::WinRate).credit(), Some(0.5));
         assert_eq!(verdict.score(Metric::DiscreteWinRate).credit(), Some(0.5));
     }
@@ -226,7 +229,7 @@ mod tests {
             assert_eq!(verdict.score(Metric::WinRate).credit(), None);
             assert_eq!(verdict.parts().iter().map(|part| part.credits.len()).collect::<Vec<_>>(), [0, 1, 1]);
         }
-        let unasked = Verdict::new(&annotator, &expectation("q"), "mine", &[]);
+        let unasked = Verdict::new(&annotator, &expectation("q"), "mine", NONE);
         assert!(unasked.preference().unwrap_err().contains("not asked"));
     }
 
@@ -239,7 +242,7 @@ mod tests {
     /// Python: `len("né🙂") == 3`.
     #[test]
     fn lengths_are_counted_in_code_points() {
-        let verdict = Verdict::new(&annotator(AnswerForm::Weighted), &expectation("q"), "né🙂", &[]);
+        let verdict = Verdict::new(&annotator(AnswerForm::Weighted), &expectation("q"), "né🙂", NONE);
         let credits = verdict.parts().iter().map(|part| part.credits.clone()).collect::<Vec<_>>();
         assert_eq!(credits, [vec![], vec![1.0], vec![3.0]]);
     }

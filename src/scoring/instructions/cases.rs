@@ -118,6 +118,26 @@ mod tests {
     }
 
     #[test]
+    fn hostile_replies_end_without_a_panic_in_every_mode() {
+        let files = ifeval::CASES.iter().map(|(_, text)| toml::from_str::<CaseFile>(text).unwrap());
+        let cases = files.flat_map(|file| file.case).filter(|case| case.error.is_none()).collect::<Vec<_>>();
+        let long = ["*", "* ", "[", "<<", " \n", "-\n", "\u{301}é", "aA", ".)", "\0\u{1c}", "***", "Section 1"];
+        let replies = long.map(|piece| piece.repeat(1_000));
+        for instruction in Instruction::ALL {
+            let case = cases.iter().find(|case| case.id == instruction.as_str()).unwrap();
+            for mode in VerifierMode::ALL {
+                let check = Check { id: case.id.clone(), kwargs: case.kwargs.clone() };
+                let verifiers = [Verifier::new(&check, mode).unwrap()];
+                for reply in &replies {
+                    let verdicts = judge(&verifiers, reply);
+                    assert!(verdicts.loose[0] || !verdicts.strict[0]);
+                    assert_eq!(judge(&verifiers, reply), verdicts);
+                }
+            }
+        }
+    }
+
+    #[test]
     fn a_case_that_does_not_hold_or_expects_nothing_fails_and_says_why() {
         let run = |rest: &str| {
             run_text("punctuation", &format!("[[case]]\nid = \"punctuation:no_comma\"\nwhy = \"x\"\n{rest}"))

@@ -6,7 +6,7 @@
 //!
 //! | mode | rules |
 //! | --- | --- |
-//! | `official` | IFEval's own program in the edition that counts any character asked for; its language detector with seed 0 |
+//! | `official` | IFEval's own program, its language detector with seed 0; a letter that it would draw at random is decided as `docs/ifeval.md` says |
 //! | `lm-eval` | lm-evaluation-harness: the same, but arguments that Python counts as false are dropped (and then missing), and a character that is none of a-z gets the verdict that a random letter gets most often |
 //! | `fixed` | known defects mended; [`Instruction::fixed_reason`] says what and why |
 //!

@@ -66,7 +66,7 @@ mod tests {
         ];
         let found = compare_modes(&checks, "## My answer is no. Truly").unwrap();
         assert_eq!(found.len(), 2);
-        assert_eq!((found[0].index, found[0].verdicts), (1, [(true, true), (false, false), (true, true)]));
+        assert_eq!((found[0].index, found[0].verdicts), (1, [(false, false), (false, false), (true, true)]));
         assert!(found[0].reason.contains("random letter"));
         assert_eq!((found[1].index, found[1].verdicts), (2, [(true, true), (true, true), (false, false)]));
         assert!(compare_modes(&checks[..1], "no comma").unwrap().is_empty());

@@ -12,6 +12,8 @@ use crate::task::VerifierMode;
 pub struct Verifier {
     id: String,
     check: BoxedCheck,
+    /// Of the loose reading, where it is another.
+    loose: Option<BoxedCheck>,
 }
 
 impl fmt::Debug for Verifier {
@@ -29,7 +31,8 @@ impl Verifier {
             .or_else(|| ifbench::build(check, mode))
             .or_else(|| dialogue::build(check))
             .unwrap_or_else(|| Err(CheckError::UnknownId { id: check.id.clone() }));
-        built.map(|function| Self { id: check.id.clone(), check: function })
+        let loose = ifeval::build_loose(check, mode).transpose()?;
+        built.map(|function| Self { id: check.id.clone(), check: function, loose })
     }
 
     /// The instruction's identifier.
@@ -41,6 +44,11 @@ impl Verifier {
     /// backtracking counts as not followed.
     pub fn follows(&self, response: &str) -> bool {
         !strip(response).is_empty() && (self.check)(response)
+    }
+
+    /// The same for the loose reading of this text.
+    fn follows_loosely(&self, response: &str) -> bool {
+        !strip(response).is_empty() && (self.loose.as_ref().unwrap_or(&self.check))(response)
     }
 }
 
@@ -73,7 +81,10 @@ impl Verdicts {
 pub fn judge(verifiers: &[Verifier], response: &str) -> Verdicts {
     let variants = loose_variants(response);
     let strict = verifiers.iter().map(|verifier| verifier.follows(response)).collect::<Vec<_>>();
-    let loosely = |verifier: &Verifier| variants.iter().any(|variant| verifier.follows(variant));
+    let loosely = |verifier: &Verifier| {
+        let own = verifier.loose.is_some() && verifier.follows_loosely(response);
+        own || variants.iter().any(|variant| verifier.follows_loosely(variant))
+    };
     let loose = verifiers.iter().zip(&strict).map(|(verifier, strict)| *strict || loosely(verifier)).collect();
     Verdicts { strict, loose }
 }

@@ -44,7 +44,7 @@ pub(super) fn annotations(file: &Path, args: &ExternalArgs, level: f64) -> anyho
     ];
     rows.extend(counts.map(|(name, count)| vec![name.to_owned(), count.to_string()]));
     rows.push(vec!["mean length, characters".to_owned(), figure(summary.average_length)]);
-    print_table(&["percent", "value"], &rows)?;
+    print_table(&["", "percent; counts"], &rows)?;
     match (&found.no_length_control, &summary.length_controlled) {
         (Some(reason), _) => say(&format!("No length-controlled win rate: {reason}"))?,
         (None, Some(controlled)) if controlled.extreme => {

@@ -1,8 +1,9 @@
 //! `wit-eval score --task NAME`: replies and judgments that were made elsewhere.
 
+mod judged;
 mod judgments;
 mod matching;
-mod official;
+pub(in crate::cli) mod official;
 mod replies;
 mod rows;
 
@@ -11,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use clap::Args;
-use comfy_table::{ContentArrangement, Table, presets};
+use comfy_table::{ContentArrangement, Table};
 
 use crate::cli::Exit;
 use crate::cli::options::{ReportOptions, VerifierChoice};
@@ -22,6 +23,9 @@ use crate::task::Scorer;
 
 /// Largest file of replies or judgments.
 const MAX_FILE_BYTES: u64 = 1 << 30;
+
+/// A rule under the header, nothing else: in the order of comfy-table's presets.
+const RULED_HEADER: &str = "     ──            ";
 
 /// Flags of `score` for what was made elsewhere.
 #[derive(Debug, Clone, Args)]
@@ -110,7 +114,7 @@ fn say(line: &str) -> anyhow::Result<()> {
 /// Prints a table, left-aligned under its heads.
 fn print_table(heads: &[&str], rows: &[Vec<String>]) -> anyhow::Result<()> {
     let mut table = Table::new();
-    table.load_preset(presets::UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
+    table.load_preset(RULED_HEADER).set_content_arrangement(ContentArrangement::Dynamic);
     if table.width().is_none() {
         table.set_width(100);
     }

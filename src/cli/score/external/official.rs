@@ -13,7 +13,7 @@ use crate::task::VerifierMode;
 
 /// A reply to a prompt with instructions.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Verified<'a> {
+pub(in crate::cli) struct Verified<'a> {
     /// The prompt, as the data give it.
     pub prompt: &'a str,
     /// Its instructions.
@@ -45,7 +45,7 @@ impl<'a> VerdictLine<'a> {
 }
 
 /// The texts of `eval_results_strict.jsonl` and `eval_results_loose.jsonl`.
-pub(super) fn texts(replies: &[Verified<'_>], mode: VerifierMode) -> anyhow::Result<[String; 2]> {
+pub(in crate::cli) fn texts(replies: &[Verified<'_>], mode: VerifierMode) -> anyhow::Result<[String; 2]> {
     let (mut strict, mut loose) = (Vec::new(), Vec::new());
     for one in replies {
         let verifiers = one.checks.iter().map(|check| Verifier::new(check, mode)).collect::<Result<Vec<_>, _>>();

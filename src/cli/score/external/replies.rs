@@ -1,45 +1,31 @@
 //! Replies that were given elsewhere.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::Context as _;
 use serde_json::{Value, json};
 
+use super::judged::{Answered, numbers, print_numbers, report, scores};
 use super::matching::{Handle, Matching};
 use super::official::{self, Verified};
 use super::rows::{self, KEY_FIELDS, ReplyRow};
 use super::{ExternalArgs, read_text, say, write_json};
-use crate::analyze::{RunInputs, analyze};
 use crate::cli::Exit;
 use crate::cli::options::ReportOptions;
 use crate::cli::progress::note;
 use crate::data::{InstanceOptions, LoggedTask, TaskSource, instances};
-use crate::digest::Digest;
 use crate::instance::{Expectation, Instance, Presentation};
 use crate::perturb::Perturber;
 use crate::plan::{Plan, PlanSettings};
-use crate::record::{PlanRecord, Purpose, ScoreRecord};
-use crate::report::render;
+use crate::record::{PlanRecord, Purpose};
 use crate::request::{Prompt, Request};
 use crate::response::{FinishReason, Generation, Response};
-use crate::scoring::Judge;
 use crate::scoring::instructions::compare_modes;
 use crate::seed::Seed;
-use crate::store::{CheckpointEntry, MANIFEST_FORMAT, Manifest, RunSettings};
 use crate::task::{OutputType, Scorer, Task, VerifierMode};
-use crate::variant::VariantId;
 
 /// Rows and prompts without a partner that are named one by one.
 const LISTED: usize = 5;
-
-/// An instance with the reply to it.
-struct Answered<'a> {
-    instance: &'a Instance,
-    record: &'a PlanRecord,
-    row: &'a ReplyRow,
-    response: Response,
-}
 
 /// Judges the replies of a file and prints the report.
 pub(super) fn run(
@@ -67,6 +53,8 @@ pub(super) fn run(
     let label = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     let scores = scores(&task, &answered, &label)?;
     report(&task, &answered, &scores, &label, options)?;
+    let numbers = numbers(&task, &answered, &scores, options.level);
+    print_numbers(&numbers)?;
     if let Some(folder) = &args.official_output {
         official::write(folder, &verified(&task, &answered)?, mode(&task))?;
         note(quiet, &format!("verdicts: {}", folder.display()));
@@ -95,6 +83,7 @@ pub(super) fn run(
             "unmatched_rows": left(&matching.unmatched),
             "reworded_rows": left(&matching.reworded),
             "prompts_without_row": missing.map(|one| json!({"instance": one.id, "prompt": one.prompt.query})).collect::<Value>(),
+            "numbers": numbers,
             "mode_differences": differences,
             "scores": scores,
         }),
@@ -225,83 +214,6 @@ fn answered<'a>(
             Ok(Answered { instance, record, row, response })
         })
         .collect()
-}
-
-fn scores(task: &Task, answered: &[Answered<'_>], label: &str) -> anyhow::Result<Vec<ScoreRecord>> {
-    let judge = Judge::new(task)?;
-    let mut scores = Vec::new();
-    for one in answered {
-        let key = Digest::of_json(&(&one.record.request, &one.row.replies))?;
-        let judged = judge.score(&one.instance.expectation, &one.record.request, &one.response);
-        scores.extend(judged.into_iter().map(|judged| ScoreRecord {
-            checkpoint: label.to_owned(),
-            task: task.name.clone(),
-            instance: one.instance.id.clone(),
-            cluster: one.instance.cluster.clone(),
-            variant: VariantId::original(),
-            filter: judged.filter,
-            metric: judged.metric,
-            score: judged.score,
-            parts: judged.parts,
-            response: key.clone(),
-            prompt_tokens_cut: 0,
-        }));
-    }
-    Ok(scores)
-}
-
-/// Prints the report of a run that asked only what is answered.
-fn report(
-    task: &Task,
-    answered: &[Answered<'_>],
-    scores: &[ScoreRecord],
-    label: &str,
-    options: &ReportOptions,
-) -> anyhow::Result<()> {
-    use std::io::Write as _;
-    let plan: Vec<PlanRecord> = answered.iter().map(|one| one.record.clone()).collect();
-    let manifest = manifest(task, &plan, label)?;
-    let keyed = answered.iter().map(|one| Ok((Digest::of_json(&one.record.request)?, &one.response)));
-    let responses = keyed.collect::<Result<BTreeMap<_, _>, serde_json::Error>>()?;
-    let response_of = |_: &str, request: &Request| Some(*responses.get(&Digest::of_json(request).ok()?)?);
-    let inputs =
-        RunInputs { name: label, manifest: &manifest, plan: &plan, skipped: &[], scores, response_of: &response_of };
-    let analysis = analyze(&[inputs], &options.analyze_options())?;
-    Ok(std::io::stdout().lock().write_all(render(&analysis, options.format)?.as_bytes())?)
-}
-
-fn manifest(task: &Task, plan: &[PlanRecord], label: &str) -> anyhow::Result<Manifest> {
-    Ok(Manifest {
-        format: MANIFEST_FORMAT,
-        program: concat!("wit-eval ", env!("CARGO_PKG_VERSION")).to_owned(),
-        settings: RunSettings {
-            tasks: task.name.clone(),
-            perturbations: Vec::new(),
-            seed: Seed(0),
-            fewshot_seed: 1234,
-            limit: None,
-            num_fewshot: None,
-            presentation: Presentation::Text,
-            system_instruction: None,
-            gen_kwargs: None,
-            posix: None,
-        },
-        checkpoints: vec![CheckpointEntry {
-            label: label.to_owned(),
-            digest: Digest::of_bytes(label.as_bytes()),
-            architecture: "replies from elsewhere".to_owned(),
-            parameters: 0,
-            weighting: None,
-            weighting_source: String::new(),
-            base: None,
-            stage: None,
-            training_seed: None,
-            data_digest: None,
-        }],
-        tasks: vec![task.clone()],
-        groups: Vec::new(),
-        plan: Digest::of_json(&plan)?,
-    })
 }
 
 /// Replies to prompts of one turn whose instructions a program verifies.

@@ -11,6 +11,8 @@ const DENIAL_PAIRS: [[&str; 2]; 2] = [["instead", "of"], ["no", "longer"]];
 const HARMLESS: [&str; 12] = [
     "only", "just", "forget", "hesitate", "worry", "miss", "problem", "worries", "doubt", "wonder", "matter", "longer",
 ];
+/// Verbs of opinion: "I don't think it is Tom" denies beyond the pronoun.
+const OPINIONS: [&str; 7] = ["think", "believe", "know", "remember", "recall", "suppose", "sure"];
 /// Words after which stands what was true before.
 const FORMERLY: [&str; 4] = ["originally", "previously", "formerly", "initially"];
 /// Verbs of change: "moved from X to Y".
@@ -65,14 +67,17 @@ const AUXILIARIES: [&str; 13] =
 /// How far a dismissal reaches.
 struct Reach {
     words: usize,
+    /// Words at which something else begins, besides `stops`.
+    turns: &'static [&'static str],
     stops: &'static [&'static str],
     /// Words that join a list whose every member is dismissed, so that commas do not end the reach.
     joins: &'static [&'static str],
 }
 
-const DENIED: Reach = Reach { words: 5, stops: &[], joins: &["or", "nor"] };
-const FORMER: Reach = Reach { words: 4, stops: &RESULTS, joins: &[] };
-const REMOVED: Reach = Reach { words: 12, stops: &RESULTS, joins: &["and", "or"] };
+const DENIED: Reach = Reach { words: 5, turns: &TURNS, stops: &[], joins: &["or", "nor"] };
+const DOUBTED: Reach = Reach { words: 8, turns: &["but", "because", "so"], stops: &[], joins: &["or", "nor"] };
+const FORMER: Reach = Reach { words: 4, turns: &TURNS, stops: &RESULTS, joins: &[] };
+const REMOVED: Reach = Reach { words: 12, turns: &TURNS, stops: &RESULTS, joins: &["and", "or"] };
 
 /// For each token, whether it is dismissed.
 pub(super) fn dismissed(tokens: &[Token]) -> Vec<bool> {
@@ -128,7 +133,8 @@ fn cue(tokens: &[Token], place: usize) -> Option<(usize, Reach)> {
     let before = |count: usize| place.checked_sub(count).and_then(|place| word(tokens, place)).unwrap_or_default();
     if DENIALS.contains(&here) || here == "no" {
         let denies = !HARMLESS.contains(&next) && before(1) != "why";
-        return denies.then_some((place + 1, DENIED));
+        let reach = if OPINIONS.contains(&next) { DOUBTED } else { DENIED };
+        return denies.then_some((place + 1, reach));
     }
     if FORMERLY.contains(&here) || (here == "used" && next == "to") {
         return Some((place + 1 + usize::from(here == "used"), FORMER));
@@ -157,7 +163,9 @@ fn covered(tokens: &[Token], first: usize, reach: &Reach) -> Vec<usize> {
     let mut place = first;
     while places.len() < reach.words {
         match tokens.get(place) {
-            Some(Token::Word(word)) if TURNS.contains(&word.as_str()) || reach.stops.contains(&word.as_str()) => break,
+            Some(Token::Word(word)) if [reach.turns, reach.stops].iter().any(|ends| ends.contains(&word.as_str())) => {
+                break;
+            }
             Some(Token::Word(_)) => places.push(place),
             Some(Token::Pause) if place > first && list_goes_on(tokens, place + 1, reach.joins) => {}
             Some(Token::Pause | Token::End { .. }) | None => break,

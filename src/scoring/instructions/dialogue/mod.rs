@@ -41,8 +41,9 @@ mod words;
 use super::check::{BoxedCheck, CheckError};
 use crate::instance::Check;
 
-/// Cases of the family, as data.
-pub(super) const CASES: &[(&str, &str)] = &[("dialogue", include_str!("cases.toml"))];
+/// Cases of the checks, as data.
+pub(super) const CASES: &[(&str, &str)] =
+    &[("dialogue: content", include_str!("content/cases.toml")), ("dialogue: form", include_str!("form/cases.toml"))];
 
 /// The check of a `dialogue:` identifier; `None` for any other prefix.
 pub(super) fn build(check: &Check) -> Option<Result<BoxedCheck, CheckError>> {

@@ -45,7 +45,7 @@ const BEFORE_PRONOUN: [&str; 13] =
 
 /// The same tokens with every run of number words (`twenty one`, `two hundred and five`, `a dozen`) as one word of
 /// digits. `one` stays a word where it is a pronoun.
-pub(super) fn in_digits(tokens: Vec<Token>) -> Vec<Token> {
+pub(super) fn in_digits(tokens: &[Token]) -> Vec<Token> {
     let mut out: Vec<Token> = Vec::with_capacity(tokens.len());
     let mut place = 0;
     while let Some(token) = tokens.get(place) {

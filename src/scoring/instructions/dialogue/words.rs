@@ -50,7 +50,7 @@ pub(super) fn tokens(text: &str) -> Vec<Token> {
         }
         tokens.push(Token::End { question: false });
     }
-    numbers::in_digits(tokens)
+    numbers::in_digits(&tokens)
 }
 
 /// Curly apostrophes as straight ones.

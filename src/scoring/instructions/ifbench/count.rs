@@ -76,10 +76,10 @@ fn numbers(check: &Check) -> Result<BoxedCheck, CheckError> {
 }
 
 /// The names that the instruction lists.
-const NAMES: &str = "Emma Liam Sophia Jackson Olivia Noah Ava Lucas Isabella Mason Mia Ethan Charlotte Alexander Amelia \
-    Benjamin Harper Leo Zoe Daniel Chloe Samuel Lily Matthew Grace Owen Abigail Gabriel Ella Jacob Scarlett Nathan \
-    Victoria Elijah Layla Nicholas Audrey David Hannah Christopher Penelope Thomas Nora Andrew Aria Joseph Claire Ryan \
-    Stella Jonathan";
+const NAMES: &str = "Emma Liam Sophia Jackson Olivia Noah Ava Lucas Isabella Mason Mia Ethan Charlotte Alexander \
+    Amelia Benjamin Harper Leo Zoe Daniel Chloe Samuel Lily Matthew Grace Owen Abigail Gabriel Ella Jacob Scarlett \
+    Nathan Victoria Elijah Layla Nicholas Audrey David Hannah Christopher Penelope Thomas Nora Andrew Aria Joseph \
+    Claire Ryan Stella Jonathan";
 
 /// Different names of the list, as whole words.
 fn person_names(reply: &str) -> usize {
@@ -87,80 +87,18 @@ fn person_names(reply: &str) -> usize {
 }
 
 /// Personal, possessive and reflexive pronouns: all that the first edition knows.
-const PERSONAL: &[&str] = &[
-    "i",
-    "me",
-    "my",
-    "mine",
-    "myself",
-    "we",
-    "us",
-    "our",
-    "ours",
-    "ourselves",
-    "you",
-    "your",
-    "yours",
-    "yourself",
-    "yourselves",
-    "he",
-    "him",
-    "his",
-    "himself",
-    "she",
-    "her",
-    "hers",
-    "herself",
-    "it",
-    "its",
-    "itself",
-    "they",
-    "them",
-    "their",
-    "theirs",
-    "themselves",
-];
+const PERSONAL: &str = "i me my mine myself we us our ours ourselves you your yours yourself yourselves he him his \
+    himself she her hers herself it its itself they them their theirs themselves";
 
 /// Demonstrative, interrogative, relative and indefinite pronouns, which the latest edition adds.
-const OTHER_PRONOUNS: &[&str] = &[
-    "this",
-    "that",
-    "these",
-    "those",
-    "who",
-    "whom",
-    "whose",
-    "which",
-    "what",
-    "whoever",
-    "whomever",
-    "whatever",
-    "whichever",
-    "anybody",
-    "anyone",
-    "anything",
-    "everybody",
-    "everyone",
-    "everything",
-    "nobody",
-    "nothing",
-    "somebody",
-    "someone",
-    "something",
-    "each",
-    "either",
-    "neither",
-    "both",
-    "all",
-    "some",
-    "any",
-    "none",
-];
+const OTHER_PRONOUNS: &str = "this that these those who whom whose which what whoever whomever whatever whichever \
+    anybody anyone anything everybody everyone everything nobody nothing somebody someone something each either \
+    neither both all some any none";
 
 /// Pronouns among the tokens; `/` separates words here (`she/her`).
-fn pronouns(reply: &str, known: &[&[&str]]) -> usize {
+fn pronouns(reply: &str, known: &[&str]) -> usize {
     let words = word_tokenize(&lower(&reply.replace('/', " ")));
-    words.iter().filter(|word| known.iter().any(|list| list.iter().any(|pronoun| *word == pronoun))).count()
+    words.iter().filter(|word| known.iter().any(|list| list.split(' ').any(|pronoun| *word == pronoun))).count()
 }
 
 /// Each of `. , ! ? ; :` and an interrobang (`?!`, `!?` or `‽`), of which the marks of one do not count.
@@ -201,11 +139,8 @@ fn words_japanese(check: &Check) -> Result<BoxedCheck, CheckError> {
 
 /// `text.isdigit()`: decimal digits and those that cannot form a decimal number (superscripts, circled digits).
 fn is_digits(text: &str) -> bool {
-    static DIGIT: LazyLock<Option<Regex>> = LazyLock::new(|| {
-        Regex::new(
-            r"^[\p{Nd}²³¹\x{1369}-\x{1371}\x{19da}⁰⁴-⁹₀-₉①-⑨⑴-⑼⒈-⒐⓪⓵-⓽⓿❶-❾➀-➈➊-➒\x{10a40}-\x{10a43}\x{10e60}-\x{10e68}\x{11052}-\x{1105a}\x{1f100}-\x{1f10a}]+$",
-        )
-        .ok()
-    });
+    const OTHER_DIGITS: &str = "²³¹⁰⁴-⁹₀-₉①-⑨⑴-⑼⒈-⒐⓪⓵-⓽⓿❶-❾➀-➈➊-➒\u{1369}-\u{1371}\u{19da}\u{10a40}-\u{10a43}\
+        \u{10e60}-\u{10e68}\u{11052}-\u{1105a}\u{1f100}-\u{1f10a}";
+    static DIGIT: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(&format!(r"^[\p{{Nd}}{OTHER_DIGITS}]+$")).ok());
     DIGIT.as_ref().is_some_and(|digit| digit.is_match(text))
 }

@@ -2,6 +2,8 @@
 
 mod emoji;
 
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
 use super::super::nltk::{sent_tokenize, word_tokenize};
 use super::super::python::{is_lower, is_upper, is_word_character, lower, split_words, strip};
 use super::edges::strip_edges;
@@ -31,20 +33,23 @@ pub(super) fn build(name: &str, check: &Check) -> Option<Result<BoxedCheck, Chec
     })
 }
 
-/// Each line begins with more spaces than the one before. Blank lines are skipped as the program does it: it takes
-/// lines out of the list that it walks through, so that of two blank lines in a row the second stays.
+/// Each line begins with more spaces than the one before. Blank lines are left out as the program does it: it takes them
+/// out of the list that it walks through, the first that is alike each time, and so skips what follows every one of them.
 fn line_indent(reply: &str) -> bool {
-    let mut lines = reply.split('\n').collect::<Vec<_>>();
-    let mut place = 0;
-    while let Some(line) = lines.get(place).copied() {
-        if strip(line).is_empty()
-            && let Some(first) = lines.iter().position(|other| *other == line)
-        {
-            lines.remove(first);
-        }
-        place += 1;
+    let lines = reply.split('\n').collect::<Vec<_>>();
+    let mut blank = BTreeMap::<&str, VecDeque<usize>>::new();
+    for (place, line) in lines.iter().enumerate().filter(|(_, line)| strip(line).is_empty()) {
+        blank.entry(line).or_default().push_back(place);
     }
-    let indents = lines.iter().map(|line| line.len() - line.trim_start_matches(' ').len()).collect::<Vec<_>>();
+    let mut taken_out = BTreeSet::new();
+    let mut place = 0;
+    while let Some(line) = lines.get(place) {
+        let alike = blank.get_mut(line).and_then(VecDeque::pop_front);
+        place += if alike.is_some() { 2 } else { 1 };
+        taken_out.extend(alike);
+    }
+    let kept = lines.iter().enumerate().filter(|(place, _)| !taken_out.contains(place));
+    let indents = kept.map(|(_, line)| line.len() - line.trim_start_matches(' ').len()).collect::<Vec<_>>();
     indents.is_sorted_by(|before, after| before < after)
 }
 

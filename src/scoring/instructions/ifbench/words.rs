@@ -62,7 +62,8 @@ fn palindromes(reply: &str) -> bool {
 
 /// Every word has a prime number of characters (below 100), ASCII punctuation aside.
 fn prime_lengths(reply: &str) -> bool {
-    let is_prime = |length: usize| (2..100).contains(&length) && (2..length).all(|divisor| length % divisor != 0);
+    let is_prime =
+        |length: usize| (2..100).contains(&length) && !(2..length).any(|divisor| length.is_multiple_of(divisor));
     split_words(&without_ascii_punctuation(reply)).all(|word| is_prime(word.chars().count()))
 }
 

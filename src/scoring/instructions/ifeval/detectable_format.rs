@@ -15,7 +15,9 @@ const OPTIONS: [&str; 3] = ["My answer is yes.", "My answer is no.", "My answer 
 pub(super) fn constrained_response(check: &Check, fixed: bool) -> Result<BoxedCheck, CheckError> {
     Arguments::new(check, &[])?;
     Ok(Box::new(move |reply| {
-        let around = |character: char| character.is_whitespace() || matches!(character, '"' | '*' | '“' | '”');
+        let around = |character: char| {
+            character.is_whitespace() || matches!(character, '"' | '\'' | '*' | '“' | '”' | '‘' | '’')
+        };
         if fixed { OPTIONS.contains(&reply.trim_matches(around)) } else { OPTIONS.iter().any(|o| reply.contains(o)) }
     }))
 }

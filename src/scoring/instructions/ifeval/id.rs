@@ -142,14 +142,16 @@ impl Instruction {
             Self::NumberHighlightedSections => {
                 "emphasis begins and ends with a character that is not white space: two list marks on a line are none"
             }
-            Self::KeywordsExistence | Self::KeywordFrequency => "keywords are literal whole words, not patterns",
+            Self::KeywordsExistence | Self::KeywordFrequency => {
+                "keywords are literal whole words (also with s or es), not patterns"
+            }
             Self::ForbiddenWords => "forbidden words are literal, not patterns",
-            Self::LetterFrequency => "the character is counted as it is (lm-eval draws a random letter for # and !)",
+            Self::LetterFrequency => "the character is counted as it is (the others draw a random letter for # and !)",
             Self::ResponseLanguage => "a text in which no language can be told is not in the language asked for",
             Self::NthParagraphFirstWord => {
                 "blank pieces are no paragraphs, and marks around the first word are taken off"
             }
-            Self::NumberParagraphs => "the divider stands on a line of its own: ***bold italics*** is none",
+            Self::NumberParagraphs => "the divider stands alone between white space: ***bold italics*** is none",
             Self::NumberWords => {
                 "words are what stands between white space and holds a letter or number: It's is one word"
             }

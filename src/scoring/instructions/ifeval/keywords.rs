@@ -10,10 +10,12 @@ use crate::task::VerifierMode;
 /// `keywords:existence` {keywords}: every keyword is found.
 ///
 /// Python: `re.search(keyword, reply, IGNORECASE)` for all; a keyword is a pattern and matches within a word. Fixed: the
-/// literal keyword as a whole word, so that `art` is not found in `party` and `C++` is not a faulty pattern.
+/// literal keyword as a whole word, also with `s` or `es`, so that `art` is not found in `party` and `C++` is not a faulty
+/// pattern.
 pub(super) fn existence(check: &Check, fixed: bool) -> Result<BoxedCheck, CheckError> {
     let arguments = Arguments::new(check, &["keywords"])?;
-    let patterns = patterns(arguments, "keywords", |word| if fixed { whole_word(word) } else { word.to_owned() })?;
+    let patterns =
+        patterns(arguments, "keywords", |word| if fixed { whole_word(word, PLURAL) } else { word.to_owned() })?;
     Ok(Box::new(move |reply| patterns.iter().all(|pattern| pattern.is_match(reply).unwrap_or(false))))
 }
 
@@ -28,7 +30,7 @@ pub(super) fn forbidden_words(check: &Check, fixed: bool) -> Result<BoxedCheck, 
         // One pattern for all, and half of each boundary: the same matches, compiled in a tenth of the time.
         vec![arguments.pattern("forbidden_words", "i", &format!(r"(?<!\w)(?:{})(?!\w)", words.join("|")))?]
     } else {
-        let bounded = |word: &str| if fixed { whole_word(word) } else { format!(r"\b{word}\b") };
+        let bounded = |word: &str| if fixed { whole_word(word, "") } else { format!(r"\b{word}\b") };
         patterns(arguments, "forbidden_words", bounded)?
     };
     Ok(Box::new(move |reply| !patterns.iter().any(|pattern| pattern.is_match(reply).unwrap_or(true))))
@@ -37,11 +39,11 @@ pub(super) fn forbidden_words(check: &Check, fixed: bool) -> Result<BoxedCheck, 
 /// `keywords:frequency` {keyword, frequency, relation}: the keyword is found less often than, or at least as often as, asked.
 ///
 /// Python: `len(re.findall(keyword.strip(), reply, IGNORECASE))` against the threshold; matches do not overlap. Fixed: the
-/// literal keyword as a whole word.
+/// literal keyword as a whole word, also with `s` or `es`.
 pub(super) fn frequency(check: &Check, fixed: bool) -> Result<BoxedCheck, CheckError> {
     let arguments = Arguments::new(check, &["keyword", "frequency", "relation"])?;
     let keyword = not_blank(arguments, "keyword", strip(arguments.text("keyword")?))?;
-    let source = if fixed { whole_word(keyword) } else { keyword.to_owned() };
+    let source = if fixed { whole_word(keyword, PLURAL) } else { keyword.to_owned() };
     let pattern = arguments.pattern("keyword", "i", &source)?;
     let quota = Quota::read(arguments, "frequency", "relation")?;
     Ok(Box::new(move |reply| pattern.count(reply).is_ok_and(|count| quota.holds(count))))
@@ -50,11 +52,19 @@ pub(super) fn frequency(check: &Check, fixed: bool) -> Result<BoxedCheck, CheckE
 /// `keywords:letter_frequency` {letter, `let_frequency`, `let_relation`}: the letter occurs less often than, or at least as
 /// often as, asked, in either case.
 ///
-/// Python: `Counter(reply.lower())[letter.lower()]` against the threshold. Programs differ where the character is none of
-/// a-z (`#` and `!` in two of the 541 prompts): the benchmark's program in one edition counts it, which is what Official
-/// and Fixed do; in another, and in lm-evaluation-harness, a random letter takes its place. `LmEval` gives the verdict
-/// that the 26 equally likely letters give most often; a tie is not followed.
-pub(super) fn letter_frequency(check: &Check, mode: VerifierMode) -> Result<BoxedCheck, CheckError> {
+/// Python: `Counter(reply.lower())[letter.lower()]` against the threshold. Where the character is none of a-z (`#` and `!`
+/// in two of the 541 prompts), the edition of the benchmark's program that made the published verdicts, and
+/// lm-evaluation-harness, put a letter in its place that they draw at random, for the strict and the loose reading anew.
+/// Nothing is drawn here. `Fixed` counts the character. The other modes count the 26 letters that the quota holds for:
+///
+/// | mode | followed if the quota holds for |
+/// | --- | --- |
+/// | `Official`, strict | all of them: no draw could fail |
+/// | `Official`, loose | at least two in three |
+/// | `LmEval` | more than half |
+///
+/// The shares of `Official` are such that the published verdicts on GPT-4 come out.
+pub(super) fn letter_frequency(check: &Check, mode: VerifierMode, loose: bool) -> Result<BoxedCheck, CheckError> {
     let arguments = Arguments::new(check, &["letter", "let_frequency", "let_relation"])?;
     let letter = arguments.text("letter")?;
     let mut characters = letter.chars();
@@ -65,12 +75,19 @@ pub(super) fn letter_frequency(check: &Check, mode: VerifierMode) -> Result<Boxe
     let letter = lower(letter);
     let occurrences = |reply: &str, letter: &str| lower(reply).matches(letter).count();
     let latin = letter.len() == 1 && letter.bytes().all(|byte| byte.is_ascii_lowercase());
-    if mode != VerifierMode::LmEval || latin {
+    let letters_needed = match (mode, loose) {
+        _ if latin => None,
+        (VerifierMode::Fixed, _) => None,
+        (VerifierMode::Official, false) => Some(26),
+        (VerifierMode::Official, true) => Some(18),
+        (VerifierMode::LmEval, _) => Some(14),
+    };
+    let Some(letters_needed) = letters_needed else {
         return Ok(Box::new(move |reply| quota.holds(occurrences(reply, &letter))));
-    }
+    };
     Ok(Box::new(move |reply| {
         let holding = ('a'..='z').filter(|drawn| quota.holds(occurrences(reply, &drawn.to_string()))).count();
-        holding > 13
+        holding >= letters_needed
     }))
 }
 
@@ -92,11 +109,16 @@ fn is_plain(word: &str) -> bool {
     !word.is_empty() && word.chars().all(is_word_character)
 }
 
-/// The literal text, with word boundaries where it begins or ends with a word character.
-fn whole_word(text: &str) -> String {
+/// What may follow a keyword.
+const PLURAL: &str = "(?:s|es)?";
+
+/// The literal text and, where it ends with a word character, what may follow; with word boundaries where it begins or ends
+/// with a word character.
+fn whole_word(text: &str, suffix: &str) -> String {
     let text = strip(text);
     let before = if text.chars().next().is_some_and(is_word_character) { r"(?<!\w)" } else { "" };
-    let after = if text.chars().last().is_some_and(is_word_character) { r"(?!\w)" } else { "" };
+    let after =
+        if text.chars().last().is_some_and(is_word_character) { format!(r"{suffix}(?!\w)") } else { String::new() };
     format!("{before}{}{after}", literal(text))
 }
 

@@ -30,12 +30,11 @@ pub(super) fn number_words(check: &Check, fixed: bool) -> Result<BoxedCheck, Che
 /// `length_constraints:number_paragraphs` {`num_paragraphs`}: exactly so many paragraphs, divided by `***`.
 ///
 /// Python: pieces of `re.split(r"\s?\*\*\*\s?", reply)`; a blank one is not counted at either end and fails in between.
-/// Fixed: a divider is a line of its own, so that `***bold italics***` divides nothing.
+/// Fixed: a divider stands alone between white space, so that `***bold italics***` divides nothing.
 pub(super) fn number_paragraphs(check: &Check, fixed: bool) -> Result<BoxedCheck, CheckError> {
     let arguments = Arguments::new(check, &["num_paragraphs"])?;
     let wanted = arguments.count("num_paragraphs")?;
-    let (flags, divider) = if fixed { ("m", r"^[ \t]*\*\*\*[ \t]*\r?$") } else { ("", r"\s?\*\*\*\s?") };
-    let divider = own_pattern(check, flags, divider)?;
+    let divider = own_pattern(check, "", if fixed { r"(?<!\S)\*{3}(?!\S)" } else { r"\s?\*\*\*\s?" })?;
     Ok(Box::new(move |reply| {
         let Ok(pieces) = divider.split(reply) else { return false };
         let last = pieces.len() - 1;

@@ -38,6 +38,13 @@ pub(super) const CASES: &[(&str, &str)] = &[
     ("startend", include_str!("startend/cases.toml")),
 ];
 
+/// The check of the loose reading, where it is another than that of the strict one: a letter that the published program
+/// draws at random for each reading.
+pub(super) fn build_loose(check: &Check, mode: VerifierMode) -> Option<Result<BoxedCheck, CheckError>> {
+    let differs = mode == VerifierMode::Official && Instruction::from_id(&check.id)? == Instruction::LetterFrequency;
+    differs.then(|| keywords::letter_frequency(check, mode, true))
+}
+
 /// The check of one of IFEval's identifiers; `None` for any other.
 pub(super) fn build(check: &Check, mode: VerifierMode) -> Option<Result<BoxedCheck, CheckError>> {
     let instruction = Instruction::from_id(&check.id)?;
@@ -61,7 +68,7 @@ pub(super) fn build(check: &Check, mode: VerifierMode) -> Option<Result<BoxedChe
         Instruction::KeywordsExistence => keywords::existence(check, fixed),
         Instruction::ForbiddenWords => keywords::forbidden_words(check, fixed),
         Instruction::KeywordFrequency => keywords::frequency(check, fixed),
-        Instruction::LetterFrequency => keywords::letter_frequency(check, mode),
+        Instruction::LetterFrequency => keywords::letter_frequency(check, mode, false),
         Instruction::ResponseLanguage => language::response_language(check, fixed),
         Instruction::NthParagraphFirstWord => length_constraints::nth_paragraph_first_word(check, fixed),
         Instruction::NumberParagraphs => length_constraints::number_paragraphs(check, fixed),

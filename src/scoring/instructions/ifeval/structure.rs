@@ -33,9 +33,8 @@ fn is_bullet(line: &str) -> bool {
 /// `detectable_format:number_highlighted_sections` {`num_highlights`}: at least so many parts in Markdown emphasis.
 ///
 /// Python: hits of `\*[^\n\*]*\*` that hold something besides asterisks and white space, plus hits of `\*\*[^\n\*]*\*\*`
-/// that do. The text between two emphases (`*a* b *c*` has `*a*` and `*c*`, but `**a** b **c**` also ` b ` in some
-/// readings) and between two list marks on one line can count. Fixed: `*text*` and `**text**` where the text neither begins
-/// nor ends with white space, each counted once.
+/// that do; of the first kind are also two list marks or signs of multiplication on one line. Fixed: `*text*`, `**text**`
+/// and `***text***` where the text neither begins nor ends with white space.
 pub(super) fn number_highlighted_sections(check: &Check, fixed: bool) -> Result<BoxedCheck, CheckError> {
     let arguments = Arguments::new(check, &["num_highlights"])?;
     let wanted = arguments.count("num_highlights")?;

@@ -23,10 +23,12 @@ impl Regex {
     /// Compiles a pattern in Python's syntax; `flags` are the letters of `(?flags)`: `i`, `m`, `s` or none.
     pub(in super::super) fn new(flags: &str, python: &str) -> Result<Self, PatternError> {
         let head = if flags.is_empty() { String::new() } else { format!("(?{flags})") };
-        Pattern::new(&(head + &spell_out(python))).map(|pattern| Self { pattern }).map_err(|error| match error {
-            PatternError::Invalid { reason, .. } => PatternError::Invalid { pattern: python.to_owned(), reason },
-            given_up @ PatternError::GivenUp { .. } => given_up,
-        })
+        Pattern::new(&(head + &spell_out(python, flags.contains('i')))).map(|pattern| Self { pattern }).map_err(
+            |error| match error {
+                PatternError::Invalid { reason, .. } => PatternError::Invalid { pattern: python.to_owned(), reason },
+                given_up @ PatternError::GivenUp { .. } => given_up,
+            },
+        )
     }
 
     /// `bool(re.search(...))`.
@@ -77,8 +79,9 @@ impl Regex {
     }
 }
 
-/// The same pattern with Python's classes spelled out.
-fn spell_out(python: &str) -> String {
+/// The same pattern with Python's classes spelled out. Where case is ignored, Python holds `i`, `I`, `İ` and `ı` to be the same
+/// letter, which Rust does not; inside brackets this is left as Rust has it.
+fn spell_out(python: &str, ignore_case: bool) -> String {
     let mut out = String::with_capacity(python.len() + 16);
     let mut characters = python.chars();
     // Characters since the bracket that began a class; `None` outside of one.
@@ -101,6 +104,16 @@ fn spell_out(python: &str) -> String {
                 in_class = in_class.map(|place| place + 1);
                 continue;
             }
+            ('(', None) => {
+                out.push('(');
+                let head = group_head(characters.as_str());
+                out.extend(characters.by_ref().take(head));
+                continue;
+            }
+            ('i' | 'I' | 'İ' | 'ı', None) if ignore_case => {
+                out.push_str("[iIİı]");
+                continue;
+            }
             ('[', None) => in_class = Some(0),
             ('^', Some(0)) => {}
             (']', Some(place)) if place > 0 => in_class = None,
@@ -109,6 +122,15 @@ fn spell_out(python: &str) -> String {
         out.push(character);
     }
     out
+}
+
+/// Characters that say what kind of group begins here; `rest` is what follows the parenthesis.
+fn group_head(rest: &str) -> usize {
+    if !rest.starts_with('?') {
+        return 0;
+    }
+    let last: &[char] = if rest.starts_with("?P=") { &[')'] } else { &[':', '=', '!', '>', ')'] };
+    rest.chars().position(|character| last.contains(&character)).map_or(0, |place| place + 1)
 }
 
 const BOUNDARY: &str = r"(?:(?<=[\pL\pN_])(?![\pL\pN_])|(?<![\pL\pN_])(?=[\pL\pN_]))";
@@ -153,6 +175,7 @@ mod tests {
             ("", r"[^]\s]+", "a]b c", &["a", "b", "c"]),
             ("", r"\Bb", "ab b", &["b"]),
             ("", r"[][]", "a[b]", &["[", "]"]),
+            ("i", "(?P<first>I)k", "İK ık", &["İK", "ık"]),
             ("", r"\.\d{2}", "1.25 ٣.٤٥", &[".25", ".٤٥"]),
         ] {
             assert_eq!(Regex::new(flags, pattern).unwrap().find_all(text).unwrap(), found, "{pattern}");

@@ -1,7 +1,7 @@
 //! Rows of comma- or tab-separated values as Python's `csv.reader` reads them by default.
 //!
-//! The `csv` crate skips blank lines, where `csv.reader` gives rows without fields, and takes a lone carriage return for
-//! a line end, where `csv.reader` gives an error.
+//! The `csv` crate skips blank lines, where `csv.reader` gives rows without fields, and takes a lone carriage return
+//! for a line end, where `csv.reader` gives an error.
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum State {
@@ -45,12 +45,10 @@ impl Reader {
     fn take(&mut self, character: char) -> Option<()> {
         let line_break = matches!(character, '\n' | '\r');
         self.state = match (self.state, character) {
-            (State::StartOfRecord, _) if line_break => State::AfterLineBreak,
-            (State::AfterLineBreak, _) if line_break => State::AfterLineBreak,
+            (State::StartOfRecord | State::AfterLineBreak, _) if line_break => State::AfterLineBreak,
             (State::AfterLineBreak, _) => return None,
             (State::InQuotes, '"') => State::QuoteInQuotes,
-            (State::InQuotes, _) => self.keep(character, State::InQuotes),
-            (State::QuoteInQuotes, '"') => self.keep(character, State::InQuotes),
+            (State::InQuotes, _) | (State::QuoteInQuotes, '"') => self.keep(character, State::InQuotes),
             (_, _) if line_break => {
                 self.end_field();
                 State::AfterLineBreak

@@ -88,7 +88,7 @@ const EXCEPTIONS: &[(usize, &str)] = &[
 mod tests {
     use super::*;
 
-    /// As `syllapy` 0.7.2 and later count: the words of its dictionary and those of its spelling rule.
+    /// As `syllapy` 0.8.0 counts: the words of its dictionary and those of its spelling rule.
     #[test]
     fn syllables_are_counted() {
         for (word, count) in [
