@@ -97,8 +97,8 @@ fn scored(folder: &Path, planned: &Planned, judging: &Judging, model: &dyn Langu
     execute(&subject, &pending, &mut log, 8, &mut |_, _| {}).unwrap();
     let tasks = std::slice::from_ref(&planned.task);
     let checkpoints = [("m", &digest)];
-    let judgments = judge(judging, model, &checkpoints, tasks, &planned.plan.records, &log, &mut |_, _| {}).unwrap();
-    score(("m", &digest), tasks, &planned.plan.records, &log, &judgments).unwrap()
+    let judged = judge(judging, model, &checkpoints, tasks, &planned.plan.records, &log, &mut |_, _| {}).unwrap();
+    score(("m", &digest), tasks, &planned.plan.records, &log, &judged.scores).unwrap()
 }
 
 fn question_of(request: &Request) -> String {

@@ -82,6 +82,8 @@ fn task_file(more: &str) -> String {
 const DOCS: &str =
     "{\"q\": \"one?\", \"a\": \"1\"}\n{\"q\": \"two?\", \"a\": \"2\"}\n{\"q\": \"three?\", \"a\": \"3\"}\n";
 
+/// Positions printed by `CPython` 3.11.7: one `random.Random(1234)`, `sample(range(6), 3)` for each of three documents
+/// (two examples and one spare, as examples come from the evaluated split).
 #[test]
 fn few_shot_examples_are_drawn_as_by_pythons_random_and_never_the_question_itself() {
     let docs: String = (0..6).map(|i| format!("{{\"q\": \"q{i}\", \"a\": \"{i}\"}}\n")).collect();

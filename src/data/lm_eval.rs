@@ -89,15 +89,30 @@ impl LoggedTask {
     /// then those that this program knows.
     pub fn read(source: &TaskSource, data_dir: Option<&Path>) -> Result<Self, DataError> {
         let mut docs = documents::load(source, &source.split, data_dir)?;
-        let from_json = source.dataset.splits.get(&source.split).is_some_and(|files| {
-            files.iter().all(|file| matches!(file.layout, Layout::Json { .. } | Layout::Jsonl | Layout::BbhJson))
-        });
-        if from_json {
+        let files = source.dataset.splits.get(&source.split);
+        let has_layout =
+            |fits: fn(&Layout) -> bool| files.is_some_and(|files| files.iter().all(|file| fits(&file.layout)));
+        if has_layout(|layout| matches!(layout, Layout::Json { .. } | Layout::Jsonl | Layout::BbhJson)) {
             share_columns(&mut docs);
+        }
+        if has_layout(|layout| matches!(layout, Layout::Csv)) {
+            docs.iter_mut()
+                .flat_map(Doc::values_mut)
+                .filter(|cell| is_missing(cell))
+                .for_each(|cell| *cell = Value::Null);
         }
         let documents = docs.into_iter().map(|fields| LoggedDocument { target: target(source, &fields), fields });
         Ok(Self { config: config(source), documents: documents.collect() })
     }
+}
+
+/// Cells that the loader of csv files takes for missing.
+fn is_missing(cell: &Value) -> bool {
+    const MISSING: [&str; 18] = [
+        "", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A", "NA",
+        "NULL", "NaN", "None", "n/a", "nan",
+    ];
+    cell.as_str().is_some_and(|text| MISSING.contains(&text) || text == "null")
 }
 
 /// The loader of JSON files gives every document every column of the file, null where it has none, and makes a column of
@@ -246,6 +261,12 @@ mod tests {
         ]);
         let text = |docs: &[Doc]| docs.iter().map(|doc| serde_json::to_string(doc).unwrap()).collect::<Vec<_>>();
         assert_eq!(text(&found), text(&expected));
+    }
+
+    #[test]
+    fn csv_cells_that_mean_nothing_are_null() {
+        assert!(["", "None", "null", "NA"].iter().all(|text| is_missing(&json!(text))));
+        assert!([json!("none"), json!(0), json!("0"), json!(" ")].iter().all(|cell| !is_missing(cell)));
     }
 
     /// Keys and order as lm-evaluation-harness 0.4.13 dumps a task with these settings.

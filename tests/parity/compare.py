@@ -19,13 +19,14 @@ INSTRUCTIONS = "parity_instructions"
 
 # What one program knows and the other does not (docs/lm_eval.md); compared by presence only.
 UNLIKE = {
-    "config.model", "config.model_revision", "config.model_sha", "config.model_args.dtype", "config.batch_size",
+    "config.model", "config.model_revision", "config.model_sha", "config.model_args.dtype",
+    "config.model_args.add_bos_token", "config.batch_size",
     "config.device", "config.numpy_seed", "config.torch_seed", "config.random_seed", "git_hash", "date",
     "pretty_env_info", "transformers_version", "lm_eval_version", "upper_git_hash", "model_source",
     "tokenizer_pad_token", "total_evaluation_time_seconds",
 }
 # Keys of a task's settings that name the model, the file or Python code.
-UNLIKE_SETTINGS = {"pretrained", "dtype", "config_source", "process_results"}
+UNLIKE_SETTINGS = {"pretrained", "dtype", "add_bos_token", "config_source", "process_results"}
 NATS = 1e-4  # of a log-probability
 NATS_A_WORD = 1e-5  # more, of a whole text: lm_eval adds up its tokens in single precision
 SHARE = 1e-9  # of a metric that is a share
@@ -96,7 +97,10 @@ def run_both(args, python, tasks, folder):
     include = args.include_path.resolve()
     env = {**os.environ, "HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
     theirs, ours = folder / "lm_eval", folder / "wit_eval"
-    command = [python, "-m", "lm_eval", "run", "--model", "hf", "--model_args", f"pretrained={args.checkpoint},dtype=float32"]
+    # A template that writes no beginning-of-text token is taken at its word; lm_eval would add the token (docs/tasks.md).
+    bos = ",add_bos_token=False" if args.apply_chat_template else ""
+    model = f"pretrained={args.checkpoint},dtype=float32{bos}"
+    command = [python, "-m", "lm_eval", "run", "--model", "hf", "--model_args", model]
     command += ["--tasks", tasks, "--include_path", include, "--device", "cpu", "--batch_size", "1", "--log_samples"]
     command += ["--limit", str(args.limit), "--output_path", theirs]
     command += ["--apply_chat_template"] if args.apply_chat_template else []

@@ -96,8 +96,8 @@ fn the_real_benchmarks_of_instructions_and_conversations_load() {
     assert_eq!((count("alpaca_eval").len(), count("alpaca_eval_1").len()), (805, 805));
     let conversations = count("mt_bench");
     let warm = conversations.iter().filter(|one| one.temperature == Some(0.7)).count();
-    let with_reference = conversations.iter().filter(|one| {
-        matches!(&one.expectation, Expectation::Judged { references, .. } if references.len() == 2)
-    });
+    let with_reference = conversations
+        .iter()
+        .filter(|one| matches!(&one.expectation, Expectation::Judged { references, .. } if references.len() == 2));
     assert_eq!((conversations.len(), warm, with_reference.count()), (80, 20, 30));
 }

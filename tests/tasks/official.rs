@@ -167,6 +167,3 @@ fn options_of_bbh_problems_are_read_and_their_letters_match_the_answers() {
     }
     assert_eq!(beyond, 0);
 }
-
-/// Positions printed by `CPython` 3.11.7: one `random.Random(1234)`, `sample(range(6), 3)` for each of three documents
-/// (two examples and one spare, as examples come from the evaluated split).
