@@ -168,8 +168,8 @@ pub fn judge(
         .collect::<Result<_, ExecuteError>>()?;
     let (label, _) = checkpoint;
     let one = |(place, record): (usize, &PlanRecord)| {
-        let judged = judgments.get(&(label.to_owned(), place)).map(Vec::as_slice);
-        judge_one(checkpoint, &judges, record, log, judged)
+        let verdicts = judgments.get(&(label.to_owned(), place)).map(Vec::as_slice);
+        judge_one(checkpoint, &judges, record, log, verdicts)
     };
     let scores: Vec<Vec<ScoreRecord>> = plan.par_iter().enumerate().map(one).collect::<Result<_, _>>()?;
     Ok(scores.into_iter().flatten().collect())
@@ -180,7 +180,7 @@ fn judge_one(
     judges: &BTreeMap<&str, Judge>,
     record: &PlanRecord,
     log: &ResponseLog,
-    judged: Option<&[MetricScore]>,
+    verdicts: Option<&[MetricScore]>,
 ) -> Result<Vec<ScoreRecord>, ExecuteError> {
     let Purpose::Judge { variant, expectation } = &record.purpose else {
         return Ok(Vec::new());
@@ -193,7 +193,7 @@ fn judge_one(
         instance: record.instance.clone(),
         what: variant.to_string(),
     })?;
-    let scores = match judged {
+    let scores = match verdicts {
         Some(scores) => scores.to_vec(),
         None => judge.score(expectation, &record.request, response),
     };

@@ -24,6 +24,7 @@ pub enum Prompt {
 
 impl Prompt {
     /// The prompt with the model's reply to it and what the user says next.
+    #[must_use]
     pub fn continued(&self, reply: &str, turn: &str, plain: Option<&PlainTurns>) -> Self {
         match self {
             Self::Text(text) => {

@@ -9,6 +9,7 @@ use wit_eval::data::{Catalog, InstanceOptions, Limit, instances};
 use wit_eval::digest::Digest;
 use wit_eval::execute::{ExecuteError, Pending, execute, judge, response_key};
 use wit_eval::instance::Presentation;
+use wit_eval::judge::Judgments;
 use wit_eval::model::engine::EngineError;
 use wit_eval::perturb::{Perturber, parse_specs};
 use wit_eval::plan::{Plan, PlanError, PlanSettings};
@@ -117,11 +118,11 @@ fn an_unfinished_run_is_not_scored_and_a_failed_request_is_unscored_with_its_rea
     let digest = model.identity().digest.clone();
     let mut log = ResponseLog::open(&run, &lock).unwrap();
     let tasks = [task];
-    let unfinished = judge(("m", &digest), &tasks, &plan.records, &log);
+    let unfinished = judge(("m", &digest), &tasks, &plan.records, &log, &Judgments::new());
     assert!(matches!(unfinished, Err(ExecuteError::Missing { .. })), "{unfinished:?}");
 
     execute(&model, &Pending::of(&plan, &digest, &log).unwrap(), &mut log, 2, &mut |_, _| {}).unwrap();
-    let scores = judge(("m", &digest), &tasks, &plan.records, &log).unwrap();
+    let scores = judge(("m", &digest), &tasks, &plan.records, &log, &Judgments::new()).unwrap();
     assert!(!scores.is_empty());
     for score in scores {
         let Score::Unscored { reason } = score.score else { panic!("a failed request has no credit") };

@@ -1,5 +1,5 @@
 //! `wit-eval score --task`: replies and judgments that were made elsewhere, through the command line.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs)]
+#![allow(clippy::print_stderr, clippy::unwrap_used, clippy::indexing_slicing, missing_docs)]
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -50,7 +50,7 @@ fn shared() -> Option<PathBuf> {
         .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/fixtures"), PathBuf::from);
     let data = fixtures.join("../data");
     if !data.is_dir() {
-        println!("skipped: {} is not there", data.display());
+        eprintln!("skipped: {} is not there", data.display());
         return None;
     }
     Some(data)

@@ -147,6 +147,7 @@ pub(super) fn metrics(
 
 /// Metrics that make sense for an output type, and those that stand for an absent list.
 fn allowed(output: &OutputType, scorer: Scorer) -> (&'static [Metric], &'static [Metric]) {
+    const ROLLING: &[Metric] = &[Metric::WordPerplexity, Metric::BytePerplexity, Metric::BitsPerByte];
     const VERIFIED: &[Metric] = &[
         Metric::PromptLevelStrictAcc,
         Metric::InstLevelStrictAcc,
@@ -161,7 +162,6 @@ fn allowed(output: &OutputType, scorer: Scorer) -> (&'static [Metric], &'static 
         Scorer::MtBenchPair => return (&[Metric::WinRate], &[Metric::WinRate]),
         Scorer::AlpacaEval => return (COMPARED, COMPARED),
     }
-    const ROLLING: &[Metric] = &[Metric::WordPerplexity, Metric::BytePerplexity, Metric::BitsPerByte];
     match output {
         OutputType::MultipleChoice => {
             (&[Metric::Acc, Metric::AccNorm, Metric::ExactMatch], &[Metric::Acc, Metric::AccNorm])

@@ -108,11 +108,11 @@ impl LoggedTask {
 
 /// Cells that the loader of csv files takes for missing.
 fn is_missing(cell: &Value) -> bool {
-    const MISSING: [&str; 18] = [
+    const MISSING: [&str; 19] = [
         "", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A", "NA",
-        "NULL", "NaN", "None", "n/a", "nan",
+        "NULL", "NaN", "None", "n/a", "nan", "null",
     ];
-    cell.as_str().is_some_and(|text| MISSING.contains(&text) || text == "null")
+    cell.as_str().is_some_and(|text| MISSING.contains(&text))
 }
 
 /// The loader of JSON files gives every document every column of the file, null where it has none, and makes a column of

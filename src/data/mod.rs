@@ -17,6 +17,7 @@ mod instances;
 pub mod instruct;
 mod lm_eval;
 pub mod paraphrases;
+pub(crate) mod parquet_guard;
 mod python_literal;
 mod python_random;
 mod render;

@@ -51,14 +51,13 @@ impl AlpacaEvalProtocol {
     /// The template of a file (its name and text, in `ChatML`), or the one that ships for the form.
     pub fn new(own: Option<(String, String)>, ranking: bool, seed: Seed, repeats: usize) -> Result<Self, String> {
         let form = if ranking { AnswerForm::Ranking } else { AnswerForm::Weighted };
-        let (name, text) = match own {
-            Some(own) => own,
-            None => {
-                let name = if ranking { "ranking" } else { "weighted" };
-                let path = format!("alpaca_eval/{name}.txt");
-                let bytes = shipped_file(&path).ok_or_else(|| format!("benchmarks/{path} does not ship"))?;
-                (format!("wit-{name}"), String::from_utf8_lossy(bytes).into_owned())
-            }
+        let (name, text) = if let Some(own) = own {
+            own
+        } else {
+            let name = if ranking { "ranking" } else { "weighted" };
+            let path = format!("alpaca_eval/{name}.txt");
+            let bytes = shipped_file(&path).ok_or_else(|| format!("benchmarks/{path} does not ship"))?;
+            (format!("wit-{name}"), String::from_utf8_lossy(bytes).into_owned())
         };
         let prompt = alpaca_eval::chat_ml_prompt(&name, &text).map_err(|error| error.to_string())?;
         Annotator::new(prompt.clone(), form).map_err(|error| error.to_string())?;

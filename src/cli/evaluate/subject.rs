@@ -19,6 +19,9 @@ use crate::store::{CheckpointEntry, ResponseLog};
 /// Requests handed to the engine at a time where `--batch_size` is auto; the engine splits them further by memory.
 const AUTO_CHUNK: usize = 256;
 
+/// The same for a server, whose threads wait for one another at the end of each.
+const ENDPOINT_CHUNK: usize = 4096;
+
 /// A model under test, opened as far as its identity needs.
 pub(super) enum Subject {
     /// A checkpoint whose weights are not loaded yet.
@@ -105,15 +108,19 @@ pub(super) fn open(args: &EvaluateArgs) -> anyhow::Result<Vec<Subject>> {
         return Ok(endpoints.into_iter().map(|endpoint| Subject::Endpoint(Box::new(endpoint))).collect());
     }
     let mut opened = Vec::new();
-    for (index, dir) in args.checkpoint.iter().enumerate() {
-        let dir = crate::cli::fetch::checkpoint_folder(dir, args.output.quiet)?;
+    for (index, given) in args.checkpoint.iter().enumerate() {
+        let dir = crate::cli::fetch::checkpoint_folder(given, args.output.quiet)?;
         let options = CheckpointOptions {
             tokenizer_dir: args.model.tokenizer.clone(),
             chat_template: args.template_choice(),
             weighting: weightings.get(index).copied(),
             base_dir: args.model.base.clone(),
         };
-        let checkpoint = Checkpoint::open(&dir, &options)?;
+        let mut checkpoint = Checkpoint::open(&dir, &options)?;
+        if dir != *given {
+            // A folder of the hub's cache is named by a commit; people know the model by the name that they gave.
+            checkpoint.name = given.display().to_string();
+        }
         anyhow::ensure!(
             !args.applies_chat_template() || checkpoint.chat_template.is_some(),
             "{}: no chat template (chat_template.jinja, or chat_template in tokenizer_config.json); give one with \
@@ -191,6 +198,7 @@ pub(super) fn ask(
         }
         Subject::Endpoint(endpoint) => {
             endpoint.probe()?;
+            endpoint.check(&pending.requests.iter().map(|(_, request)| *request).collect::<Vec<_>>())?;
             let outcome = asked(args, endpoint.as_ref(), entry, &pending, log);
             note(quiet, &format!("{}: {}", entry.label, usage_words(&endpoint.usage())));
             outcome
@@ -206,6 +214,7 @@ fn asked(
     log: &mut ResponseLog,
 ) -> anyhow::Result<()> {
     let chunk = match args.model.batch_size {
+        BatchSize::Auto if args.endpoint.endpoint.is_some() => ENDPOINT_CHUNK,
         BatchSize::Auto => AUTO_CHUNK,
         BatchSize::Fixed(count) => count,
     };

@@ -166,7 +166,7 @@ fn tell(matching: &Matching, rows: &[ReplyRow], instances: &[Instance], quiet: b
     };
     list("rows that answer no prompt, or one that is answered already", &matching.unmatched, row)?;
     list("prompts without a row, left out of every number", &matching.missing(), instance)?;
-    list("rows matched by key whose prompt is another one", &matching.reworded, row)
+    list("rows matched by key, or by nearly the same wording, whose prompt is another one", &matching.reworded, row)
 }
 
 fn list(what: &str, positions: &[usize], line: impl Fn(&usize) -> Option<String>) -> anyhow::Result<()> {
