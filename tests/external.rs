@@ -73,7 +73,7 @@ fn replies_are_judged_and_what_has_no_partner_is_listed() {
         "row 3: Capital of Mars?",
         "1 prompts without a row",
         "capitals/2: Capital of Ghana?",
-        "1 rows matched by key whose prompt is another one",
+        "1 rows matched by key, or by nearly the same wording, whose prompt is another one",
         "exact_match",
         "0.500 [",
     ] {
@@ -112,8 +112,7 @@ fn a_file_of_another_task_ends_with_3_and_wrong_use_with_2() {
     }
 }
 
-/// The benchmark's published verdicts on GPT-4's replies. Two prompts count a character that is no letter, for which that
-/// program may have drawn a random one; one prompt is worded differently in the two files.
+/// The benchmark's published verdicts on GPT-4's replies; one prompt is worded differently in the two files.
 #[test]
 fn published_verdicts_are_written_byte_for_byte() {
     let Some(data) = shared() else { return };
@@ -128,10 +127,10 @@ fn published_verdicts_are_written_byte_for_byte() {
         let prompt = |line: &str| serde_json::from_str::<Value>(line).unwrap()["prompt"].as_str().unwrap().to_owned();
         let published: BTreeMap<String, &str> = published.lines().map(|line| (prompt(line), line)).collect();
         let written = fs::read_to_string(folder.path().join("verdicts").join(name)).unwrap();
-        assert_eq!(written.lines().count(), 540);
+        assert_eq!(written.lines().count(), 541);
         let unlike = written.lines().filter(|line| published.get(&prompt(line)) != Some(line)).collect::<Vec<_>>();
-        assert!(unlike.len() <= 2, "{unlike:?}");
-        assert!(unlike.iter().all(|line| line.contains("keywords:letter_frequency")), "{unlike:?}");
+        assert_eq!(unlike.len(), 1, "{unlike:?}");
+        assert!(unlike[0].contains("Shinto shrines") && !published.contains_key(&prompt(unlike[0])), "{unlike:?}");
     }
 }
 

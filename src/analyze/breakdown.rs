@@ -21,6 +21,10 @@ use super::task::measure;
 /// Resamples of the length-controlled win rate's interval.
 const LENGTH_CONTROL_DRAWS: usize = 1_000;
 
+/// Names of the sums over all prompts and over all instructions.
+const PROMPTS: &str = "prompts, every instruction";
+const INSTRUCTIONS: &str = "instructions";
+
 /// A table of parts of a task's number, on the original wording.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Breakdown {
@@ -66,6 +70,16 @@ pub(super) fn breakdown<'a>(
             let strict = originals(Metric::InstLevelStrictAcc);
             let loose = originals(Metric::InstLevelLooseAcc);
             let mut table = instructions(&strict, &loose, level);
+            let prompts = [Metric::PromptLevelStrictAcc, Metric::PromptLevelLooseAcc].map(|metric| {
+                let originals = originals(metric);
+                let scored = originals.iter().filter_map(|one| Some((one.score.score.credit()?, one.cluster)));
+                let (credits, clusters): (Vec<f64>, Vec<&str>) = scored.unzip();
+                let estimate = mean_estimate(&credits, &cluster_indices(clusters.iter().copied()), level);
+                measure(estimate, "no prompt was scored")
+            });
+            if !table.rows.is_empty() {
+                table.rows.insert(0, BreakdownRow { name: PROMPTS.to_owned(), values: prompts.into() });
+            }
             if let Scorer::Instructions(mode) = task.scorer {
                 table.notes = modes(mode, &strict);
             }
@@ -78,16 +92,19 @@ pub(super) fn breakdown<'a>(
     found.filter(|table| !table.rows.is_empty())
 }
 
+/// Credits with their clusters.
+type Shares<'a> = (Vec<f64>, Vec<&'a str>);
+
 /// Accuracies of categories (before the colon) and of single instructions: shares of all instructions of that name.
 fn instructions(strict: &[Original<'_>], loose: &[Original<'_>], level: f64) -> Breakdown {
-    type Values<'v> = BTreeMap<String, [(Vec<f64>, Vec<&'v str>); 2]>;
-    let mut found: Values<'_> = BTreeMap::new();
+    let mut found: BTreeMap<String, [Shares<'_>; 2]> = BTreeMap::new();
     for (column, originals) in [strict, loose].into_iter().enumerate() {
         for original in originals {
             for part in &original.score.parts {
                 let category = part.name.split(':').next().unwrap_or_default();
-                let names = if category == part.name { vec![category] } else { vec![category, part.name.as_str()] };
-                for name in names {
+                let own = (category != part.name).then_some(part.name.as_str());
+                // The space sorts the sum before the categories.
+                for name in [" ", category].into_iter().chain(own) {
                     let columns = found.entry(name.to_owned()).or_default();
                     if let Some((credits, clusters)) = columns.get_mut(column) {
                         credits.extend_from_slice(&part.credits);
@@ -97,13 +114,15 @@ fn instructions(strict: &[Original<'_>], loose: &[Original<'_>], level: f64) -> 
             }
         }
     }
-    let share = |(credits, clusters): &(Vec<f64>, Vec<&str>)| {
+    let share = |(credits, clusters): &Shares<'_>| {
         let estimate = mean_estimate(credits, &cluster_indices(clusters.iter().copied()), level);
         measure(estimate, "no instruction of this name was scored")
     };
-    let rows = found
-        .iter()
-        .map(|(name, columns)| BreakdownRow { name: name.clone(), values: columns.iter().map(share).collect() });
+    let row = |(name, columns): (&String, &[Shares<'_>; 2])| BreakdownRow {
+        name: if name == " " { INSTRUCTIONS.to_owned() } else { name.clone() },
+        values: columns.iter().map(share).collect(),
+    };
+    let rows = found.iter().map(row);
     Breakdown {
         title: "Share of instructions followed".to_owned(),
         columns: vec!["strict".to_owned(), "loose".to_owned()],

@@ -44,11 +44,17 @@ intervals, for every checkpoint and loss weighting.
 Without a verb it evaluates: `wit-eval --checkpoint DIR`. Killed at any moment, the same command continues where it \
 stopped.";
 
+const USAGE: &str = "wit-eval [OPTIONS] --checkpoint <DIR>
+       wit-eval [OPTIONS] --endpoint <URL> --model <NAME>
+       wit-eval <COMMAND>";
+
 const EXAMPLES: &str = "Examples:
   wit-eval demo                                    the whole line on an embedded model, nothing to download
   wit-eval train --base DIR --data alpaca.json --lambda-p 0.4 --lambda-r 0.6 --out runs/p0.4-r0.6
   wit-eval --checkpoint DIR                        default tasks, all perturbations, report under results/
   wit-eval --checkpoint A --checkpoint B --tasks mmlu,bbh --data DATA --perturbations typo:3,format:5 --limit 100
+  wit-eval --endpoint http://localhost:8000/v1 --model NAME --apply_chat_template --tasks ifeval --data DATA
+  wit-eval score --task ifeval --responses replies.jsonl --data DATA      replies made elsewhere, judged without a model
   wit-eval report results/RUN results/OTHER        the report again, from records only
   wit-eval list                                    tasks and perturbations, and what each needs
 
@@ -58,6 +64,7 @@ little data";
 /// The whole command line.
 #[derive(Debug, Parser)]
 #[command(name = "wit-eval", version, about = ABOUT, long_about = LONG_ABOUT, after_help = EXAMPLES)]
+#[command(override_usage = USAGE)]
 #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true, arg_required_else_help = true)]
 struct CommandLine {
     #[command(subcommand)]
