@@ -53,8 +53,8 @@ const EXAMPLES: &str = "Examples:
   wit-eval train --base DIR --data alpaca.json --lambda-p 0.4 --lambda-r 0.6 --out runs/p0.4-r0.6
   wit-eval --checkpoint DIR                        default tasks, all perturbations, report under results/
   wit-eval --checkpoint A --checkpoint B --tasks mmlu,bbh --data DATA --perturbations typo:3,format:5 --limit 100
-  wit-eval --endpoint http://localhost:8000/v1 --model NAME --apply_chat_template --tasks ifeval --data DATA
-  wit-eval score --task ifeval --responses replies.jsonl --data DATA      replies made elsewhere, judged without a model
+  wit-eval --endpoint URL --model NAME             a model behind an OpenAI-compatible server
+  wit-eval score --task ifeval --responses FILE    replies made elsewhere, judged without a model
   wit-eval report results/RUN results/OTHER        the report again, from records only
   wit-eval list                                    tasks and perturbations, and what each needs
 
