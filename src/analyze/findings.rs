@@ -1,6 +1,7 @@
 //! What may be concluded, in words that claim no more than the intervals allow.
 
 use crate::estimate::Estimate;
+use crate::task::Metric;
 
 use super::analysis::{
     CheckpointAnalysis, Finding, GroupAnalysis, PerturbationAnalysis, ReasonCount, RunProvenance, Severity,
@@ -180,7 +181,7 @@ fn changes(checkpoints: &[CheckpointAnalysis], level: f64) -> Vec<String> {
                     side if side <= 0.0 => 1.0 - (1.0 - level).powf(1.0 / estimate.clusters.max(1) as f64),
                     side => side,
                 };
-                let share = task.primary().is_some_and(|metric| metric.higher_is_better);
+                let share = is_share(task);
                 largest_side = largest_side.max(if share { side.min(1.0) } else { side });
             } else {
                 let change = format!("{} {}", signed(estimate.point), interval_text(interval.0, interval.1));
@@ -341,6 +342,11 @@ fn groups(checkpoints: &[CheckpointAnalysis]) -> Option<String> {
     listed("Means of groups leave out tasks that do not have the metric and filter:", &lacking)
 }
 
+/// Whether the task's first metric lies between 0 and 1.
+fn is_share(task: &TaskAnalysis) -> bool {
+    task.primary().and_then(|metric| Metric::from_name(&metric.metric)).is_some_and(Metric::is_share)
+}
+
 /// Few instances and wide intervals.
 fn precision(checkpoints: &[CheckpointAnalysis]) -> Vec<String> {
     let mut few = Vec::new();
@@ -353,7 +359,7 @@ fn precision(checkpoints: &[CheckpointAnalysis]) -> Vec<String> {
             few.push(format!("{} ({})", task.title, estimate.clusters));
         }
         let side = estimate.interval.map(|interval| (interval.high - interval.low) / 2.0);
-        let share = task.primary().is_some_and(|metric| metric.higher_is_better);
+        let share = is_share(task);
         if let Some(side) = side.filter(|side| share && *side > WIDE_HALF_INTERVAL) {
             wide.push(format!("{} (±{side:.2})", place(checkpoint, task)));
         }

@@ -46,7 +46,7 @@ pub fn checkpoint(spec: &str, settings: &HubSettings, progress: &mut dyn Progres
     let known = depot.known_commit(&repo).map(|commit| depot.snapshot(&repo, &commit));
     if repo.is_pinned() || settings.offline {
         let problem = match &known {
-            None => "no commit of that revision is known.".to_owned(),
+            None => "holds no commit of that revision".to_owned(),
             Some(folder) => match lacking(folder) {
                 None => return Ok(folder.clone()),
                 Some(problem) => problem,

@@ -24,9 +24,9 @@ pub(super) struct Benchmark {
 }
 
 impl Benchmark {
-    /// Whether the metric is a mean of credits of which more is better: such numbers may be averaged over tasks.
+    /// Whether the metric is a mean of shares of which more is better: such numbers may be averaged over tasks.
     fn is_mean(&self) -> bool {
-        self.spec.aggregation == Aggregation::Mean && self.spec.higher_is_better
+        self.spec.aggregation == Aggregation::Mean && self.spec.higher_is_better && self.spec.metric.is_share()
     }
 
     /// The metrics of its members, each once.

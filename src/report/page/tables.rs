@@ -9,6 +9,7 @@ use crate::analyze::number::{count, figure};
 use super::{Number, minus};
 use crate::report::headline::{HeadlineRow, headline, weighting_text};
 use crate::report::plot::{Lane, Scale, spoken};
+use crate::task::Metric;
 
 #[derive(Serialize)]
 pub(super) struct HeadlineBlock {
@@ -91,7 +92,8 @@ fn headline_line(row: &HeadlineRow<'_>, all: &[HeadlineRow<'_>]) -> HeadlineLine
 /// The performance as a mark on the scale of its metric: 0 to 1 for shares, all checkpoints' range for others.
 fn small_track(row: &HeadlineRow<'_>, all: &[HeadlineRow<'_>]) -> String {
     let estimate = row.metric.original.estimate();
-    let scale = if row.metric.higher_is_better {
+    let share = Metric::from_name(&row.metric.metric).is_some_and(Metric::is_share);
+    let scale = if share && row.metric.higher_is_better {
         Scale::over([0.0, 1.0].into_iter().chain(estimate.map(|estimate| estimate.point)))
     } else {
         let same =
