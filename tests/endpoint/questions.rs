@@ -47,7 +47,7 @@ fn answers_do_not_depend_on_how_many_are_asked_at_a_time() {
         // Some questions get a fault at their first attempt, whatever the order in which they come.
         let seen = std::sync::Mutex::new(std::collections::BTreeSet::new());
         Server::start(move |received| {
-            let text = last_message(received).to_owned();
+            let text = last_message(received);
             let number = text.parse::<u64>().unwrap();
             let delay = Duration::from_millis(number * 7 % 5 * 3);
             let fault = seen.lock().unwrap().insert(number) && number % 11 == 3;
