@@ -20,6 +20,7 @@ use crate::response::Response;
 use crate::scoring::mt_bench::{self, PromptSet, Wording};
 use crate::seed::Seed;
 use crate::store::{Manifest, ResponseLog, RunFolder, RunLock};
+use crate::task::Task;
 
 /// Who judges replies that no program can verify (MT-Bench, AlpacaEval).
 #[derive(Debug, Clone, Args)]
@@ -105,22 +106,28 @@ impl JudgeArgs {
             return Ok(JudgeModel::Endpoint(Box::new(endpoint)));
         }
         if let Some(dir) = &self.judge_checkpoint {
-            let chat_template = match &self.judge_chat_template {
-                Some(file) => TemplateChoice::File(file.clone()),
-                None => TemplateChoice::Own,
-            };
-            let options = CheckpointOptions { chat_template, ..CheckpointOptions::default() };
-            let checkpoint = Checkpoint::open(dir, &options).context("--judge_checkpoint")?;
-            anyhow::ensure!(
-                checkpoint.chat_template.is_some(),
-                "--judge_checkpoint {}: no chat template; give one with --judge_chat_template FILE",
-                dir.display()
-            );
+            let checkpoint = self.checkpoint(dir)?;
             return Ok(JudgeModel::Local(Box::new(LocalModel::new(checkpoint, &LocalOptions::default())?)));
         }
         let file = self.judge_replay.as_deref();
         let file = file.context("name a judge: --judge_endpoint, --judge_checkpoint or --judge_replay")?;
         Ok(JudgeModel::Replay(ReplayModel::open(file).context("--judge_replay")?))
+    }
+
+    /// The folder of a judging checkpoint, opened.
+    fn checkpoint(&self, dir: &Path) -> anyhow::Result<Checkpoint> {
+        let chat_template = match &self.judge_chat_template {
+            Some(file) => TemplateChoice::File(file.clone()),
+            None => TemplateChoice::Own,
+        };
+        let options = CheckpointOptions { chat_template, ..CheckpointOptions::default() };
+        let checkpoint = Checkpoint::open(dir, &options).context("--judge_checkpoint")?;
+        anyhow::ensure!(
+            checkpoint.chat_template.is_some(),
+            "--judge_checkpoint {}: no chat template; give one with --judge_chat_template FILE",
+            dir.display()
+        );
+        Ok(checkpoint)
     }
 
     /// How the tasks are judged: prompts of the user, or those beside the data, or those that ship.
@@ -155,6 +162,23 @@ impl JudgeArgs {
 fn shipped(path: &str) -> anyhow::Result<String> {
     let bytes = shipped_file(path).with_context(|| format!("benchmarks/{path} does not ship"))?;
     Ok(String::from_utf8(bytes.to_vec())?)
+}
+
+/// Finds what is wrong with a judge before the models under test are asked; its weights are not loaded yet.
+pub(super) fn check(
+    args: &JudgeArgs,
+    connection: &ConnectionArgs,
+    data: Option<&Path>,
+    tasks: &[Task],
+) -> anyhow::Result<()> {
+    if !args.is_given() || !tasks.iter().any(|task| task.scorer.needs_judge()) {
+        return Ok(());
+    }
+    args.protocols(data)?;
+    match &args.judge_checkpoint {
+        Some(dir) => args.checkpoint(dir).map(drop),
+        None => args.open(connection).map(drop),
+    }
 }
 
 /// Asks the judge about what it was not asked yet, and keeps who judged in `judging.json`.

@@ -27,6 +27,7 @@ mod judge;
 mod likelihood;
 pub mod mt_bench;
 mod multi_choice_regex;
+pub(crate) mod number_words;
 mod pattern;
 mod python_text;
 #[cfg(test)]

@@ -87,6 +87,17 @@ fn every_turn_of_a_shipped_dialogue_is_asked_and_checked() {
 }
 
 #[test]
+fn the_chance_that_reports_show_is_the_mean_over_the_dialogues() {
+    let text = String::from_utf8(wit_eval::data::shipped_file("dialogue/dialogue.jsonl").unwrap().to_vec()).unwrap();
+    let rows =
+        text.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()["chance"].as_f64().unwrap());
+    let chances = rows.collect::<Vec<_>>();
+    let mean = chances.iter().sum::<f64>() / chances.len() as f64;
+    let told = shipped().task("wit_dialogue").unwrap().task.profile.chance.unwrap();
+    assert!((mean - told).abs() < 1e-4, "{mean} and {told}");
+}
+
+#[test]
 fn the_real_benchmarks_of_instructions_and_conversations_load() {
     let Some(data) = real_data() else { return };
     let catalog = shipped();
@@ -95,9 +106,10 @@ fn the_real_benchmarks_of_instructions_and_conversations_load() {
     assert_eq!((count("ifeval").len(), count("ifbench").len()), (541, 300));
     assert_eq!((count("alpaca_eval").len(), count("alpaca_eval_1").len()), (805, 805));
     let conversations = count("mt_bench");
-    let warm = conversations.iter().filter(|one| one.temperature == Some(0.7)).count();
+    let at = |temperature: f64| conversations.iter().filter(|one| one.temperature == Some(temperature)).count();
     let with_reference = conversations
         .iter()
         .filter(|one| matches!(&one.expectation, Expectation::Judged { references, .. } if references.len() == 2));
-    assert_eq!((conversations.len(), warm, with_reference.count()), (80, 20, 30));
+    assert_eq!((conversations.len(), with_reference.count()), (80, 30));
+    assert_eq!([at(0.7), at(0.1), at(0.0)], [20, 20, 40], "two, two and four categories of ten questions");
 }

@@ -160,6 +160,7 @@ pub(super) fn record(args: &EvaluateArgs) -> anyhow::Result<Recorded> {
         note(false, "nothing is selected: raise --limit, or choose other --tasks");
         return Ok(Recorded::Ended(Exit::Nothing));
     }
+    judging::check(&args.judge, &args.endpoint.connection, args.tasks.data.as_deref(), &questions.tasks)?;
     let manifest = manifest(args, &specs, subject::entries(args, &subjects)?, &questions)?;
     let name = match &args.output.run_name {
         Some(name) => name.clone(),

@@ -1,32 +1,11 @@
 //! How prompts write numbers.
 
-const UNITS: [&str; 20] = [
-    "zero",
-    "one",
-    "two",
-    "three",
-    "four",
-    "five",
-    "six",
-    "seven",
-    "eight",
-    "nine",
-    "ten",
-    "eleven",
-    "twelve",
-    "thirteen",
-    "fourteen",
-    "fifteen",
-    "sixteen",
-    "seventeen",
-    "eighteen",
-    "nineteen",
-];
+use crate::scoring::number_words::{TENS, UNITS};
+
 const ORDINALS: [&str; 13] = [
     "zeroth", "first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth",
     "eleventh", "twelfth",
 ];
-const TENS: [&str; 10] = ["", "", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"];
 const TIMES: [&str; 4] = ["", "once", "twice", "thrice"];
 
 /// How a number is written: in digits, as a cardinal up to 99 (and whole hundreds below a thousand), as an ordinal up to
@@ -50,7 +29,7 @@ fn forms_of(number: usize) -> Vec<String> {
     listed(&ORDINALS, number);
     listed(&TIMES, number);
     let (tens, units) = (number / 10, number % 10);
-    match (TENS.get(tens), UNITS.get(units)) {
+    match (tens.checked_sub(2).and_then(|place| TENS.get(place)), UNITS.get(units)) {
         (Some(ten), _) if number >= 20 && units == 0 => forms.push((*ten).to_owned()),
         (Some(ten), Some(unit)) if number > 20 => forms.extend([format!("{ten}-{unit}"), format!("{ten} {unit}")]),
         _ => {}

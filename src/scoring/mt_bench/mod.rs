@@ -2,7 +2,6 @@
 //!
 //! | step | function |
 //! | --- | --- |
-//! | the temperature at which a category is answered | [`temperature`] |
 //! | what the judge is asked | [`calls`] |
 //! | a judge's text as rating or verdict | [`parse_rating`], [`parse_verdict`] |
 //! | the score of one conversation | [`score`] |
@@ -29,7 +28,7 @@ mod variance;
 mod verdict;
 
 pub use calls::{CallError, calls};
-pub use category::{needs_reference, temperature};
+pub use category::needs_reference;
 pub use pair_summary::{CategoryWins, PairSummary, TurnGames, TurnWins, WinRates, pair_summary};
 pub use prompt_set::{PromptError, PromptRole, PromptSet, Wording};
 pub use rating::{RATING_SCALE, Rating, parse_rating};
