@@ -14,6 +14,16 @@ pub enum IntervalMethod {
     ClusteredWilson,
     /// Percentile bootstrap over clusters.
     ClusterBootstrap,
+    /// Bias-corrected and accelerated bootstrap over clusters.
+    ClusterBca,
+    /// Score interval of a paired difference of proportions (Tango).
+    PairedScore,
+    /// Fisher's z of a correlation.
+    FisherZ,
+    /// Simultaneous over several comparisons: it holds for all of them together.
+    Simultaneous,
+    /// Student's t on a jackknife over clusters.
+    Jackknife,
 }
 
 /// A confidence interval.

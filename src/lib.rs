@@ -9,24 +9,27 @@
 //! | 2 files | [`data`], [`store`] |
 //! | 3 models | [`model`], [`backend`], [`train`], [`hub`] |
 //! | 4 orchestration | [`plan`], [`execute`], [`judge`], [`sweep`] |
-//! | 5 what people read | [`analyze`], [`report`] |
+//! | 5 what people read | [`analyze`], [`paired`], [`compare`], [`gate`], [`report`] |
 //! | 6 edge | [`cli`] |
 
 pub mod analyze;
 pub mod backend;
 pub mod chat;
 pub mod cli;
+pub mod compare;
 pub mod corpus;
 pub mod data;
 pub mod digest;
 pub mod estimate;
 pub mod execute;
+pub mod gate;
 pub mod hub;
 pub mod instance;
 pub mod instruction;
 pub mod judge;
 pub mod judgment;
 pub mod model;
+pub mod paired;
 pub mod perturb;
 pub mod plan;
 pub mod record;

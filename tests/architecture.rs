@@ -26,7 +26,7 @@ const LAYERS: [&[&str]; 7] = [
     &["data", "store"],
     &["model", "backend", "train", "hub"],
     &["plan", "execute", "judge", "sweep"],
-    &["analyze", "report"],
+    &["analyze", "paired", "compare", "gate", "report"],
     &["cli"],
 ];
 

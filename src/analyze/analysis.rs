@@ -8,6 +8,7 @@ use crate::store::{CheckpointEntry, RunSettings};
 use crate::variant::VariantId;
 
 pub use super::breakdown::{Breakdown, BreakdownRow};
+pub use super::picture::{LikelihoodAnalysis, PublishedComparison, ScoresSource};
 pub use super::weightings::results::{
     Arm, ArmKind, ArmMeasure, ArmResult, BenchmarkKind, BenchmarkWeightings, BestSet, Contrast, ContrastVerdict,
     Headline, NotComparable, SeedVariance, WeightingsAnalysis,
@@ -39,6 +40,15 @@ pub struct Analysis {
     pub weightings: Option<WeightingsAnalysis>,
     /// The checkpoints of all runs, in the order of the runs' manifests.
     pub checkpoints: Vec<CheckpointAnalysis>,
+    /// How likely the checkpoints find prompts and responses, where that was asked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub likelihoods: Vec<LikelihoodAnalysis>,
+    /// Where the numbers come from, where that is a table of scores.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scores: Option<ScoresSource>,
+    /// Published figures beside these, where those were given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub published: Option<PublishedComparison>,
 }
 
 /// What identifies a run.

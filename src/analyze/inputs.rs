@@ -11,6 +11,7 @@ use crate::variant::VariantId;
 
 use super::analysis::PerturbationNote;
 use super::answers::AnswerNames;
+use super::picture::CharacteristicsRow;
 
 /// Finds the recorded response of a checkpoint (by label) to a request.
 pub type ResponseOf<'a> = dyn Fn(&str, &Request) -> Option<&'a Response> + Sync + 'a;
@@ -44,11 +45,19 @@ pub struct AnalyzeOptions {
     pub flipped_per_task: usize,
     /// What the perturbations change and keep, for the report's own explanations.
     pub notes: Vec<PerturbationNote>,
+    /// What is known of base models and training data beyond the records.
+    pub characteristics: Vec<CharacteristicsRow>,
 }
 
 impl Default for AnalyzeOptions {
     fn default() -> Self {
-        Self { level: 0.95, posix_mode: PosixMode::Definition, flipped_per_task: 3, notes: Vec::new() }
+        Self {
+            level: 0.95,
+            posix_mode: PosixMode::Definition,
+            flipped_per_task: 3,
+            notes: Vec::new(),
+            characteristics: Vec::new(),
+        }
     }
 }
 

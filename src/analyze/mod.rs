@@ -11,6 +11,7 @@ mod flips;
 mod groups;
 mod inputs;
 pub mod number;
+pub mod picture;
 mod task;
 mod weightings;
 
@@ -92,6 +93,9 @@ pub fn analyze(runs: &[RunInputs<'_>], options: &AnalyzeOptions) -> Result<Analy
         perturbations: options.notes.clone(),
         weightings,
         checkpoints,
+        likelihoods: Vec::new(),
+        scores: None,
+        published: None,
     })
 }
 

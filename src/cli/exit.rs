@@ -17,6 +17,8 @@ use std::process::ExitCode;
 pub enum Exit {
     /// Fine.
     Success,
+    /// A gate found a regression.
+    Regression,
     /// Could not run.
     Failure,
     /// Nothing was selected, or there are too few data to decide.
@@ -27,6 +29,7 @@ impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
         match exit {
             Exit::Success => Self::SUCCESS,
+            Exit::Regression => Self::from(1),
             Exit::Failure => Self::from(2),
             Exit::Nothing => Self::from(3),
         }

@@ -170,6 +170,7 @@ impl ReportOptions {
             posix_mode: self.posix_mode.into(),
             flipped_per_task: self.show_flipped,
             notes: PerturbationKind::ALL.map(perturbation_note).into(),
+            characteristics: Vec::new(),
         }
     }
 }

@@ -273,5 +273,10 @@ fn method(method: IntervalMethod) -> &'static str {
         IntervalMethod::Wilson => "wilson",
         IntervalMethod::ClusteredWilson => "clustered_wilson",
         IntervalMethod::ClusterBootstrap => "cluster_bootstrap",
+        IntervalMethod::ClusterBca => "cluster_bca",
+        IntervalMethod::PairedScore => "paired_score",
+        IntervalMethod::FisherZ => "fisher_z",
+        IntervalMethod::Simultaneous => "simultaneous",
+        IntervalMethod::Jackknife => "jackknife",
     }
 }

@@ -21,6 +21,7 @@ use crate::stats::{ReplicateVariance, holm, share_interval, with_replicates};
 
 use super::analysis::CheckpointAnalysis;
 use super::inputs::RunInputs;
+use super::picture::Picture;
 use arms::{Members, arms};
 use benchmarks::{Benchmark, benchmarks};
 use estimate::{Judged, Sampled};
@@ -57,6 +58,8 @@ pub(super) fn analyze_weightings(
         benchmarks: compared,
         not_comparable: arms.aside,
         arms: arms.members.into_iter().map(|entry| entry.arm).collect(),
+        series: Vec::new(),
+        picture: Picture::default(),
     })
 }
 
@@ -89,6 +92,7 @@ impl Comparison<'_> {
             benchmark: self.benchmark.name.clone(),
             title: self.benchmark.title.clone(),
             kind: self.benchmark.kind,
+            ability: None,
             metric: self.benchmark.metric(),
             higher_is_better: self.benchmark.spec.higher_is_better,
             tasks: self.benchmark.members.iter().map(|member| member.task.clone()).collect(),
@@ -137,7 +141,7 @@ impl Comparison<'_> {
                 _ => SeedVariance::NotMeasured,
             };
             let value = self.value(headline, entry, drawn, own);
-            ArmMeasure { measure: headline, value, seed_variance, against_reference, against_base }
+            ArmMeasure { measure: headline, value, seed_variance, against_reference, against_base, relative_gain: None }
         })
         .collect()
     }

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::analyze::picture::{Ability, Picture, Series};
 use crate::sensitivity::Measure;
 use crate::weighting::Weighting;
 
@@ -14,6 +15,12 @@ pub struct WeightingsAnalysis {
     pub benchmarks: Vec<BenchmarkWeightings>,
     /// Checkpoints that cannot be compared with the others.
     pub not_comparable: Vec<NotComparable>,
+    /// The grids that the arms form, by number.
+    #[serde(default)]
+    pub series: Vec<Series>,
+    /// What is drawn and said about them.
+    #[serde(default)]
+    pub picture: Picture,
 }
 
 impl WeightingsAnalysis {
@@ -87,6 +94,9 @@ pub struct BenchmarkWeightings {
     pub title: String,
     /// What it is.
     pub kind: BenchmarkKind,
+    /// The ability that it asks for, where that is known.
+    #[serde(default)]
+    pub ability: Option<Ability>,
     /// The metric; several, joined by commas, for a mean over different metrics.
     pub metric: String,
     /// Whether more is better.
@@ -208,6 +218,9 @@ pub struct ArmMeasure {
     pub against_reference: Option<Contrast>,
     /// The arm minus its base, paired on instances.
     pub against_base: Option<Contrast>,
+    /// `(arm - reference) / reference`, paired on instances; `None` where there is no reference or its number is not above 0.
+    #[serde(default)]
+    pub relative_gain: Option<Measure>,
 }
 
 /// What may be said about a difference.
