@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::estimate::Estimate;
 use crate::sensitivity::Measure;
 use crate::stats::{combined, composite, group_estimate, share_interval};
-use crate::task::{Group, GroupAggregate, Member, Metric};
+use crate::task::{Group, GroupAggregate, Member};
 
 use super::analysis::{GroupAnalysis, MetricAnalysis, TaskAnalysis};
 
@@ -111,7 +111,7 @@ fn mean(
         return Measure::Defined(*only);
     }
     let found = group_estimate(&estimates, aggregate.weight_by_size, level);
-    let is_share = Metric::from_name(&aggregate.metric).is_some_and(Metric::is_share);
+    let is_share = aggregate.metric.is_share();
     let found = found.map(|found| if is_share { as_share(found, &estimates, aggregate.weight_by_size) } else { found });
     super::task::measure(found, "no task of the group was scored")
 }
