@@ -24,6 +24,8 @@ pub enum IntervalMethod {
     Simultaneous,
     /// Student's t on a jackknife over clusters.
     Jackknife,
+    /// Modified large-sample interval of a variance between few levels, on their own degrees of freedom.
+    ChiSquare,
 }
 
 /// A confidence interval.

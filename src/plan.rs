@@ -3,8 +3,8 @@
 use crate::digest::Digest;
 use crate::instance::{Expectation, Instance, Presentation, PromptParts};
 use crate::perturb::{Outcome, PerturbationSpec, Perturber};
-use crate::record::{PlanRecord, Purpose, SkippedVariant};
-use crate::request::{Continuation, Decoding, Request, Sampling};
+use crate::record::{LIKELIHOOD, LikelihoodPart, PlanRecord, Purpose, SkippedVariant};
+use crate::request::{Continuation, Decoding, Prompt, Request, Sampling};
 use crate::seed::Seed;
 use crate::store::PosixSettings;
 use crate::task::{OutputType, Task};
@@ -46,7 +46,7 @@ pub struct PlanSettings<'a> {
 /// The questions of a run.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Plan {
-    /// Every question, in a fixed order: task, instance, variant.
+    /// Every question, in a fixed order: task, instance, variant; then the likelihoods.
     pub records: Vec<PlanRecord>,
     /// Variants that could not be made.
     pub skipped: Vec<SkippedVariant>,
@@ -61,8 +61,25 @@ pub struct PlanSize {
     pub judged: usize,
     /// Prompt sets for POSIX.
     pub prompt_sets: usize,
+    /// Texts whose likelihood is asked.
+    pub likelihoods: usize,
     /// Variants that could not be made.
     pub skipped: usize,
+}
+
+/// A prompt with a response to it, whose likelihoods are asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LikelihoodPair {
+    /// Names the pair in the run.
+    pub id: String,
+    /// Pairs that share a prompt share this.
+    pub cluster: String,
+    /// The prompt as one text, as it is scored.
+    pub prompt_text: String,
+    /// The prompt as it stands before the response.
+    pub prompt: Prompt,
+    /// The response, with what separates it from the prompt.
+    pub response: String,
 }
 
 /// One wording of an instance.
@@ -104,6 +121,24 @@ impl Plan {
             }
         }
         Ok(())
+    }
+
+    /// Adds the likelihoods of prompts and of responses given their prompts. A prompt is scored behind the token that
+    /// begins a sequence, which is itself not scored.
+    pub fn add_likelihoods(&mut self, pairs: &[LikelihoodPair]) {
+        for pair in pairs {
+            let parts = [
+                (LikelihoodPart::Prompt, Prompt::Text(String::new()), &pair.prompt_text),
+                (LikelihoodPart::Response, pair.prompt.clone(), &pair.response),
+            ];
+            self.records.extend(parts.map(|(part, prompt, text)| PlanRecord {
+                task: LIKELIHOOD.to_owned(),
+                instance: pair.id.clone(),
+                cluster: pair.cluster.clone(),
+                purpose: Purpose::Likelihood { part },
+                request: Request::LogLikelihood { prompt, continuations: vec![Continuation::Text(text.clone())] },
+            }));
+        }
     }
 
     /// The original first, then the variants that could be made.
@@ -155,6 +190,7 @@ impl Plan {
                     size.instances += usize::from(variant.is_original());
                 }
                 Purpose::Posix { .. } => size.prompt_sets += 1,
+                Purpose::Likelihood { .. } => size.likelihoods += 1,
             }
         }
         size

@@ -9,6 +9,19 @@ use crate::response::{Response, is_zero};
 use crate::score::{Score, ScorePart};
 use crate::variant::VariantId;
 
+/// What stands in [`PlanRecord::task`] where no task asks.
+pub const LIKELIHOOD: &str = "likelihood";
+
+/// Which part of a pair of prompt and response a likelihood is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LikelihoodPart {
+    /// The prompt.
+    Prompt,
+    /// The response, given the prompt.
+    Response,
+}
+
 /// Why a request is asked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "purpose")]
@@ -25,12 +38,17 @@ pub enum Purpose {
         /// The wordings, in the order of the request's prompts.
         variants: Vec<VariantId>,
     },
+    /// To measure how likely a text of instruction data is. Nothing is judged.
+    Likelihood {
+        /// Which part of the pair is scored.
+        part: LikelihoodPart,
+    },
 }
 
 /// A line of `plan.jsonl`: one question, asked of every checkpoint of the run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PlanRecord {
-    /// Name of the task.
+    /// Name of the task; [`LIKELIHOOD`] where that is the purpose.
     pub task: String,
     /// Identifier of the instance.
     pub instance: String,

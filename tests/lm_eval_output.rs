@@ -99,6 +99,7 @@ fn manifest(tasks: Vec<Task>) -> Manifest {
             system_instruction: None,
             gen_kwargs: None,
             posix: None,
+            likelihood: None,
         },
         checkpoints: vec![CheckpointEntry {
             label: "scripted".to_owned(),

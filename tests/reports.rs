@@ -3,6 +3,8 @@
 
 #[path = "reports/comparisons.rs"]
 mod comparisons;
+#[path = "reports/picture.rs"]
+mod picture;
 #[path = "reports/run.rs"]
 mod run;
 #[path = "reports/sweep.rs"]
@@ -176,7 +178,7 @@ fn a_small_run_gives_the_numbers_that_pencil_and_paper_give() {
         |variant: &VariantId, instance: &str| (variant.is_original() || *variant == typo) && rows.contains(&instance);
     run.plan.retain(|record| match &record.purpose {
         Purpose::Judge { variant, .. } => kept(variant, &record.instance),
-        Purpose::Posix { .. } => false,
+        Purpose::Posix { .. } | Purpose::Likelihood { .. } => false,
     });
     run.scores.retain(|score| score.checkpoint == "p0-r1" && kept(&score.variant, &score.instance));
     for score in &mut run.scores {

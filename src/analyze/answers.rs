@@ -38,7 +38,7 @@ impl Naming {
 
 /// The names of one task's answers.
 #[derive(Default)]
-pub(super) struct AnswerNames {
+pub(crate) struct AnswerNames {
     /// Only wordings whose answers are not taken as they are; `None` where nothing can be compared. Looked up, never
     /// iterated.
     namings: HashMap<(usize, usize), Option<Naming>>,
@@ -126,7 +126,7 @@ fn naming(record: &PlanRecord, variant: &VariantId, original: &OriginalList<'_>)
 fn expectation(record: &PlanRecord) -> Option<&Expectation> {
     match &record.purpose {
         Purpose::Judge { expectation, .. } => Some(expectation),
-        Purpose::Posix { .. } => None,
+        Purpose::Posix { .. } | Purpose::Likelihood { .. } => None,
     }
 }
 

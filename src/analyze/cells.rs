@@ -24,7 +24,7 @@ pub(super) struct CellsKey<'a> {
 }
 
 /// Rows are instances, columns are variants.
-pub(super) struct Cells<'p, 'a> {
+pub(crate) struct Cells<'p, 'a> {
     pub plan: &'p TaskPlan<'a>,
     scores: HashMap<(usize, usize), &'a ScoreRecord>,
 }
@@ -52,7 +52,7 @@ pub(super) fn tables<'p, 'a>(
             filter: &record.filter,
         };
         let cells = tables.entry(key).or_insert_with(|| Cells { plan, scores: HashMap::new() });
-        cells.scores.insert((row, column), record);
+        cells.insert(row, column, record);
     }
     Ok(tables)
 }
@@ -61,6 +61,11 @@ impl<'p, 'a> Cells<'p, 'a> {
     /// A table without scores, for a checkpoint that was not asked yet.
     pub fn empty(plan: &'p TaskPlan<'a>) -> Self {
         Self { plan, scores: HashMap::new() }
+    }
+
+    /// A score at its cell, in place of one that was there.
+    pub fn insert(&mut self, row: usize, column: usize, record: &'a ScoreRecord) {
+        self.scores.insert((row, column), record);
     }
 
     /// The score at a cell.

@@ -7,6 +7,7 @@ use crate::store::{Manifest, RunSettings};
 const DEFAULT_FEWSHOT_SEED: u64 = 1234;
 const DEFAULT_POSIX_INSTANCES: usize = 10;
 const DEFAULT_POSIX_TOKENS: usize = 16;
+const DEFAULT_LIKELIHOOD_PAIRS: usize = 100;
 
 /// A command that asks the same questions; folders are the reader's own. A chat template that was given as a file or by
 /// name is not on record: the command names the checkpoint's own.
@@ -56,6 +57,12 @@ fn flags(settings: &RunSettings) -> Vec<String> {
     if tokens != DEFAULT_POSIX_TOKENS {
         flags.push(format!("--posix_tokens {tokens}"));
     }
+    if let Some(likelihood) = &settings.likelihood {
+        flags.push(format!("--likelihood {}", quoted(&likelihood.source)));
+        if likelihood.limit != DEFAULT_LIKELIHOOD_PAIRS {
+            flags.push(format!("--likelihood_limit {}", likelihood.limit));
+        }
+    }
     flags
 }
 
@@ -72,8 +79,9 @@ fn quoted(word: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::digest::Digest;
     use crate::seed::Seed;
-    use crate::store::PosixSettings;
+    use crate::store::{LikelihoodSettings, PosixSettings};
 
     fn default_settings() -> RunSettings {
         RunSettings {
@@ -90,6 +98,7 @@ mod tests {
                 instances_per_task: DEFAULT_POSIX_INSTANCES,
                 max_new_tokens: DEFAULT_POSIX_TOKENS,
             }),
+            likelihood: None,
         }
     }
 
@@ -122,13 +131,19 @@ mod tests {
             system_instruction: Some("Be brief.".to_owned()),
             gen_kwargs: Some("temperature=0.7".to_owned()),
             posix: Some(PosixSettings { instances_per_task: 5, max_new_tokens: 32 }),
+            likelihood: Some(LikelihoodSettings {
+                source: "held out.jsonl".to_owned(),
+                digest: Digest::of_bytes(b""),
+                limit: 20,
+                chat_template: true,
+            }),
             ..default_settings()
         };
         assert_eq!(
             flags(&settings).join(" "),
             "--tasks wit_default --perturbations typo@default:2,casing@default:1 --seed 0 --limit 0.25 --num_fewshot 3 \
              --fewshot_seed 7 --system_instruction 'Be brief.' --apply_chat_template --fewshot_as_multiturn=false \
-             --gen_kwargs temperature=0.7 --posix_limit 5 --posix_tokens 32"
+             --gen_kwargs temperature=0.7 --posix_limit 5 --posix_tokens 32 --likelihood 'held out.jsonl' --likelihood_limit 20"
         );
         let multiturn = RunSettings { presentation: Presentation::ChatMultiturn, ..default_settings() };
         assert!(flags(&multiturn).join(" ").ends_with("--apply_chat_template"));

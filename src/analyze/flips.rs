@@ -9,6 +9,7 @@ use crate::sensitivity::is_flip;
 
 use super::analysis::{ChoiceLogProb, Exchange, FlippedInstance};
 use super::cells::Cells;
+use super::inputs::RunInputs;
 use super::task::TaskInputs;
 
 /// Characters of a prompt or reply that a report shows.
@@ -53,8 +54,8 @@ fn moved(cells: &Cells<'_, '_>, row: usize, columns: &[usize]) -> Option<Moved> 
 fn describe(inputs: &TaskInputs<'_, '_>, cells: &Cells<'_, '_>, moved: &Moved) -> Option<FlippedInstance> {
     let (instance, _) = cells.plan.instances.get(moved.row)?;
     let question = cells.plan.question.get(&(moved.row, 0))?;
-    let original = exchange(inputs, cells, moved.row, 0)?;
-    let variant = exchange(inputs, cells, moved.row, moved.furthest.0)?;
+    let shown = |column: usize| exchange(inputs.run, inputs.checkpoint, cells, moved.row, column);
+    let (original, variant) = (shown(0)?, shown(moved.furthest.0)?);
     Some(FlippedInstance {
         instance: (*instance).to_owned(),
         flipped: moved.flipped,
@@ -65,13 +66,20 @@ fn describe(inputs: &TaskInputs<'_, '_>, cells: &Cells<'_, '_>, moved: &Moved) -
     })
 }
 
-fn exchange(inputs: &TaskInputs<'_, '_>, cells: &Cells<'_, '_>, row: usize, column: usize) -> Option<Exchange> {
+/// What was asked at a cell, what the checkpoint replied and what it was given for it.
+pub(crate) fn exchange(
+    run: &RunInputs<'_>,
+    checkpoint: &str,
+    cells: &Cells<'_, '_>,
+    row: usize,
+    column: usize,
+) -> Option<Exchange> {
     let question = cells.plan.question.get(&(row, column))?;
     let record = cells.score(row, column)?;
     let Score::Scored { credit, answer, explanation } = &record.score else {
         return None;
     };
-    let response = (inputs.run.response_of)(inputs.checkpoint, &question.request);
+    let response = (run.response_of)(checkpoint, &question.request);
     let reply = match response {
         Some(Response::PromptSet { .. }) | None => String::new(),
         Some(response) => conversation(response),
@@ -136,7 +144,8 @@ fn choices(question: &PlanRecord, response: Option<&Response>) -> Vec<ChoiceLogP
         .collect()
 }
 
-fn expected(question: &PlanRecord) -> String {
+/// What a good answer is, in words.
+pub(crate) fn expected(question: &PlanRecord) -> String {
     let Purpose::Judge { expectation, .. } = &question.purpose else {
         return String::new();
     };

@@ -62,7 +62,7 @@ impl Default for AnalyzeOptions {
 }
 
 /// The name of a perturbation's row: `typo`, or `typo@heavy` where the strength is not the default.
-pub(super) fn row_name(variant: &VariantId) -> String {
+pub(crate) fn row_name(variant: &VariantId) -> String {
     match variant.strength.as_str() {
         "" | "default" => variant.perturbation.clone(),
         strength => format!("{}@{strength}", variant.perturbation),
@@ -70,7 +70,7 @@ pub(super) fn row_name(variant: &VariantId) -> String {
 }
 
 /// The questions of one task, indexed.
-pub(super) struct TaskPlan<'a> {
+pub(crate) struct TaskPlan<'a> {
     /// Instances with their clusters, in plan order.
     pub instances: Vec<(&'a str, &'a str)>,
     /// Columns: original first, then in the order of the run's settings.
@@ -90,7 +90,7 @@ pub(super) struct TaskPlan<'a> {
 }
 
 /// Indexes a plan by task.
-pub(super) fn by_task<'a>(run: &RunInputs<'a>) -> BTreeMap<&'a str, TaskPlan<'a>> {
+pub(crate) fn by_task<'a>(run: &RunInputs<'a>) -> BTreeMap<&'a str, TaskPlan<'a>> {
     let mut order: HashMap<String, usize> = HashMap::new();
     for spec in &run.manifest.settings.perturbations {
         let name = spec.split(':').next().unwrap_or_default();
@@ -103,7 +103,8 @@ pub(super) fn by_task<'a>(run: &RunInputs<'a>) -> BTreeMap<&'a str, TaskPlan<'a>
         place.map(|()| order.get(&row_name(variant)).copied().unwrap_or(usize::MAX))
     };
     let mut questions: BTreeMap<&str, Vec<&PlanRecord>> = BTreeMap::new();
-    for record in run.plan {
+    // Likelihoods belong to no task, whatever a task may be called.
+    for record in run.plan.iter().filter(|record| !matches!(record.purpose, Purpose::Likelihood { .. })) {
         questions.entry(&record.task).or_default().push(record);
     }
     let mut skipped: BTreeMap<&str, Vec<&SkippedVariant>> = BTreeMap::new();
@@ -127,7 +128,7 @@ impl<'a> TaskPlan<'a> {
     ) -> Self {
         let judged = records.iter().filter_map(|record| match &record.purpose {
             Purpose::Judge { variant, .. } => Some(variant),
-            Purpose::Posix { .. } => None,
+            Purpose::Posix { .. } | Purpose::Likelihood { .. } => None,
         });
         let mut variants = judged.chain(skipped.iter().map(|skip| &skip.variant)).collect::<Vec<_>>();
         variants.sort_by_cached_key(|variant| (rank(variant), (*variant).clone()));
@@ -150,6 +151,7 @@ impl<'a> TaskPlan<'a> {
         for record in records {
             match &record.purpose {
                 Purpose::Posix { .. } => plan.prompt_sets.push(record),
+                Purpose::Likelihood { .. } => {}
                 Purpose::Judge { variant, .. } => {
                     let next = plan.instances.len();
                     let row = *plan.row.entry(&record.instance).or_insert(next);

@@ -10,8 +10,10 @@ mod findings;
 mod flips;
 mod groups;
 mod inputs;
+mod likelihood;
 pub mod number;
 pub mod picture;
+pub mod scores;
 mod task;
 mod weightings;
 
@@ -21,7 +23,13 @@ use rayon::prelude::*;
 use thiserror::Error;
 
 pub use analysis::{Analysis, SCHEMA};
+pub(crate) use cells::Cells;
+pub(crate) use flips::{exchange, expected};
+pub(crate) use groups::tasks_below;
 pub use inputs::{AnalyzeOptions, ResponseOf, RunInputs};
+pub(crate) use inputs::{TaskPlan, by_task, row_name};
+pub(crate) use task::prompt_sets;
+pub(crate) use weightings::samples::MetricSamples;
 pub(crate) use weightings::sensitivity as sensitivity_headline;
 
 use crate::sensitivity::MatrixError;
@@ -82,7 +90,8 @@ pub fn analyze(runs: &[RunInputs<'_>], options: &AnalyzeOptions) -> Result<Analy
         }
     }
     make_ids_unique(&mut checkpoints);
-    let weightings = weightings::analyze_weightings(runs, &checkpoints, &run_of, &samples, options.level);
+    let likelihoods = likelihood::analyze_likelihoods(runs, &checkpoints, &run_of, options.level);
+    let weightings = weightings::analyze_weightings(runs, &checkpoints, &run_of, &samples, options);
     Ok(Analysis {
         schema: SCHEMA.to_owned(),
         level: options.level,
@@ -93,7 +102,7 @@ pub fn analyze(runs: &[RunInputs<'_>], options: &AnalyzeOptions) -> Result<Analy
         perturbations: options.notes.clone(),
         weightings,
         checkpoints,
-        likelihoods: Vec::new(),
+        likelihoods,
         scores: None,
         published: None,
     })
@@ -114,7 +123,7 @@ fn notes(runs: &[RunInputs<'_>]) -> Vec<String> {
 type Analyzed = Vec<(CheckpointAnalysis, Vec<TaskSamples>)>;
 
 fn analyze_run(run: &RunInputs<'_>, options: &AnalyzeOptions) -> Result<Analyzed, AnalyzeError> {
-    let plans = inputs::by_task(run);
+    let plans = by_task(run);
     let tables = cells::tables(run, &plans)?;
     // A task can be in the manifest without a question: all its instances may have been left out.
     let asked = run.manifest.tasks.iter().filter_map(|task| Some((task, plans.get(task.name.as_str())?)));

@@ -9,7 +9,7 @@ use crate::response::Response;
 use crate::scoring::{aggregate, aggregate_estimate};
 use crate::seed::Seed;
 use crate::sensitivity::{
-    Measure, PromptSetSensitivity, Sensitivity, VariantPerformance, posix_index, prompt_set_sensitivity,
+    Measure, PosixMode, PromptSetSensitivity, Sensitivity, VariantPerformance, posix_index, prompt_set_sensitivity,
 };
 use crate::stats::{cluster_indices, paired_difference};
 use crate::task::{Metric, MetricSpec, OutputType, Task};
@@ -39,7 +39,7 @@ pub(super) fn analyze_task(inputs: &TaskInputs<'_, '_>) -> Result<(TaskAnalysis,
     let mut cut_prompts = 0;
     let mut metrics = Vec::new();
     let mut flipped = Vec::new();
-    let sets = prompt_sets(inputs);
+    let sets = prompt_sets(inputs.run, inputs.checkpoint, &plan.prompt_sets, inputs.options.posix_mode);
     let mut samples = TaskSamples::new(&task.name, plan, &sets);
     for spec in &task.metrics {
         for filter in &task.filters {
@@ -243,15 +243,19 @@ fn extremes(spec: &MetricSpec, sensitivity: &Sensitivity) -> (Option<VariantPerf
 }
 
 /// Every prompt set's index, or why it has none.
-fn prompt_sets(inputs: &TaskInputs<'_, '_>) -> Vec<Result<PromptSetSensitivity, String>> {
+pub(crate) fn prompt_sets(
+    run: &RunInputs<'_>,
+    checkpoint: &str,
+    records: &[&PlanRecord],
+    mode: PosixMode,
+) -> Vec<Result<PromptSetSensitivity, String>> {
     let index = |record: &&PlanRecord| {
         let Request::PromptSet { decoding, .. } = &record.request else {
             return Err("the question is not a prompt set".to_owned());
         };
-        match (inputs.run.response_of)(inputs.checkpoint, &record.request) {
+        match (run.response_of)(checkpoint, &record.request) {
             Some(Response::PromptSet { replies, log_probs }) => {
                 let tokens = replies.iter().map(|reply| reply.token_ids.len()).collect::<Vec<_>>();
-                let mode = inputs.options.posix_mode;
                 prompt_set_sensitivity(log_probs, &tokens, decoding.max_new_tokens, mode).map_err(|e| e.to_string())
             }
             Some(Response::Failed { reason }) => Err(reason.clone()),
@@ -259,7 +263,7 @@ fn prompt_sets(inputs: &TaskInputs<'_, '_>) -> Vec<Result<PromptSetSensitivity, 
             None => Err("no response on record: the run is unfinished".to_owned()),
         }
     };
-    inputs.plan.prompt_sets.iter().map(index).collect()
+    records.iter().map(index).collect()
 }
 
 /// POSIX over the task's prompt sets.

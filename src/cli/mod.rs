@@ -3,14 +3,18 @@
 // The documentation of flags is their help text, which is read as it stands.
 #![allow(clippy::doc_markdown)]
 
+mod baseline;
+mod characteristics;
 mod check;
 mod colored;
+mod compare;
 mod demo;
 mod dpo;
 mod endpoint;
 mod evaluate;
 mod exit;
 mod fetch;
+mod gate;
 mod judging;
 mod list;
 mod merge;
@@ -56,6 +60,9 @@ const EXAMPLES: &str = "Examples:
   wit-eval --endpoint URL --model NAME             a model behind an OpenAI-compatible server
   wit-eval score --task ifeval --responses FILE    replies made elsewhere, judged without a model
   wit-eval report results/RUN results/OTHER        the report again, from records only
+  wit-eval report --scores grid.csv                the weighting report from a table of scores
+  wit-eval compare results/A results/B             what changed, paired, with the items that flipped
+  wit-eval gate --baseline A --candidate B         may B replace A? the exit code says
   wit-eval list                                    tasks and perturbations, and what each needs
 
 Exit codes: 0 fine, 1 a gate found a regression, 2 could not run (usage, data, model), 3 nothing selected or too \
@@ -91,6 +98,14 @@ enum Verb {
     Score(score::ScoreArgs),
     /// Write the report of runs again, from their records only
     Report(report::ReportArgs),
+    /// Compare two runs in pairs: what changed, by how much, and the items that flipped
+    Compare(compare::CompareArgs),
+    /// Decide whether a candidate may replace a baseline: non-inferiority with margins, as an exit code
+    Gate(gate::GateArgs),
+    /// Save a run as a baseline for the gate, or show one
+    Baseline(baseline::BaselineArgs),
+    /// Measure what is known of training data and base model: lengths, diversity, log-probability
+    Characteristics(characteristics::CharacteristicsArgs),
     /// Fetch benchmarks' official data, or a checkpoint, from the Hugging Face hub
     Fetch(fetch::FetchArgs),
     /// List tasks, groups and perturbations, and what each needs
@@ -138,6 +153,10 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Some(Verb::Merge(args)) => merge::run(&args),
         Some(Verb::Score(args)) => score::run(&args),
         Some(Verb::Report(args)) => report::run(&args),
+        Some(Verb::Compare(args)) => compare::run(&args),
+        Some(Verb::Gate(args)) => gate::run(&args),
+        Some(Verb::Baseline(args)) => baseline::run(&args),
+        Some(Verb::Characteristics(args)) => characteristics::run(&args),
         Some(Verb::Fetch(args)) => fetch::run(&args),
         Some(Verb::List(args)) => list::run(&args),
         Some(Verb::Perturb(args)) => perturb::run(&args),

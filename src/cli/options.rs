@@ -80,6 +80,9 @@ pub(super) struct ReportOptions {
     /// What is printed to standard output: terminal, markdown, json, csv or html
     #[arg(long, value_name = "FORMAT", default_value_t = Format::Terminal)]
     pub format: Format,
+    /// Do not draw the report's figures as SVG and PNG files (figures/ beside the report)
+    #[arg(long = "no_figures", alias = "no-figures")]
+    pub no_figures: bool,
 }
 
 /// Spelling of [`PosixMode`] on the command line.
@@ -150,7 +153,7 @@ pub(super) fn positive(text: &str) -> Result<usize, String> {
     text.parse().ok().filter(|number| *number > 0).ok_or_else(|| "write a whole number above 0".to_owned())
 }
 
-fn level(text: &str) -> Result<f64, String> {
+pub(super) fn level(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(level) if level > 0.5 && level < 1.0 => Ok(level),
         _ => Err("write a number above 0.5 and below 1, such as 0.95".to_owned()),

@@ -6,6 +6,7 @@
 
 pub mod alpaca_eval;
 mod catalog;
+pub mod characteristics;
 mod conversation;
 mod decode;
 mod documents;
@@ -21,6 +22,7 @@ pub(crate) mod parquet_guard;
 mod python_literal;
 mod python_random;
 mod render;
+pub mod score_table;
 mod selection;
 mod source;
 mod template;

@@ -9,6 +9,7 @@ use crate::estimate::IntervalMethod;
 use crate::sensitivity::Measure;
 
 use super::ReportError;
+use super::tables::{self, NumberRow, Value};
 use super::text::csv_cell;
 use super::weighting_lines::verdict_words;
 
@@ -84,8 +85,42 @@ pub(super) fn render(analysis: &Analysis) -> Result<String, ReportError> {
     if let Some(compared) = &analysis.weightings {
         weightings(&mut writer, compared)?;
     }
+    for row in tables::numbers(analysis) {
+        picture_line(&mut writer, analysis.weightings.as_ref(), &row)?;
+    }
     let bytes = writer.into_inner().map_err(|error| csv::Error::from(error.into_error()))?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// A number of the weighting picture. The checkpoint is the arm, or what else the number is about.
+fn picture_line(
+    writer: &mut csv::Writer<Vec<u8>>,
+    compared: Option<&WeightingsAnalysis>,
+    row: &NumberRow,
+) -> Result<(), ReportError> {
+    let arm = row.arm.as_deref().and_then(|id| compared?.arm(id));
+    let benchmark = compared.and_then(|all| all.benchmarks.iter().find(|entry| entry.benchmark == row.benchmark));
+    let weight = |value: Option<f64>| value.map(|value| value.to_string()).unwrap_or_default();
+    let weighting = arm.and_then(|arm| arm.weighting);
+    let (values, reason) = match &row.value {
+        Value::Measured(value) => (numbers(value), value.reason().unwrap_or_default()),
+        Value::Plain(value) => (plain_numbers(*value), ""),
+    };
+    let note = [row.note.as_str(), reason].into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join("; ");
+    let head = [
+        String::new(),
+        csv_cell(row.arm.as_deref().unwrap_or(&row.subject)),
+        weight(weighting.map(crate::weighting::Weighting::prompt)),
+        weight(weighting.map(crate::weighting::Weighting::response)),
+        csv_cell(arm.and_then(|arm| arm.stage.as_deref()).unwrap_or(&row.stage)),
+        csv_cell(&row.benchmark),
+        csv_cell(benchmark.map_or("", |benchmark| &benchmark.metric)),
+        String::new(),
+        String::new(),
+        csv_cell(&row.index),
+    ];
+    writer.write_record(head.iter().chain(&values).chain([&csv_cell(&note)]))?;
+    Ok(())
 }
 
 /// One line an arm, benchmark and measure, and one a contrast. The run is empty: an arm may have checkpoints of several.
@@ -102,6 +137,10 @@ fn weightings(writer: &mut csv::Writer<Vec<u8>>, compared: &WeightingsAnalysis) 
                     }
                 };
                 arm_line(writer, arm, benchmark, &format!("weighting_{name}"), &entry.value, &seeds)?;
+                if let Some(gain) = &entry.relative_gain {
+                    let index = format!("weighting_{name}_relative_gain");
+                    arm_line(writer, arm, benchmark, &index, gain, gain.reason().unwrap_or_default())?;
+                }
                 let contrasts = [("reference", &entry.against_reference), ("base", &entry.against_base)];
                 for (with, contrast) in contrasts.into_iter().filter_map(|(with, found)| Some((with, found.as_ref()?)))
                 {
@@ -236,10 +275,14 @@ fn numbers(value: &Measure) -> [String; 8] {
 
 /// A number that is counted or known, without uncertainty.
 fn plain(writer: &mut csv::Writer<Vec<u8>>, subject: &Subject<'_>, index: &str, value: f64) -> Result<(), ReportError> {
+    write(writer, subject, index, &plain_numbers(value), "")
+}
+
+fn plain_numbers(value: f64) -> [String; 8] {
     let mut numbers: [String; 8] = Default::default();
     let [point, ..] = &mut numbers;
     *point = value.to_string();
-    write(writer, subject, index, &numbers, "")
+    numbers
 }
 
 fn write(
@@ -261,7 +304,7 @@ fn write(
         csv_cell(subject.metric),
         csv_cell(subject.filter),
         csv_cell(subject.perturbation),
-        index.to_owned(),
+        csv_cell(index),
     ];
     writer.write_record(head.iter().chain(numbers).chain([&csv_cell(reason)]))?;
     Ok(())
@@ -278,5 +321,6 @@ fn method(method: IntervalMethod) -> &'static str {
         IntervalMethod::FisherZ => "fisher_z",
         IntervalMethod::Simultaneous => "simultaneous",
         IntervalMethod::Jackknife => "jackknife",
+        IntervalMethod::ChiSquare => "chi_square",
     }
 }

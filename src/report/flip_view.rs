@@ -11,6 +11,8 @@ pub(super) struct FlipView<'a> {
     pub flipped: &'a FlippedInstance,
     /// Original prompt to variant prompt, word by word.
     pub changes: Vec<DiffRun>,
+    /// Original reply to variant reply, word by word.
+    pub reply_changes: Vec<DiffRun>,
 }
 
 /// All of them, in the analysis' order.
@@ -24,6 +26,7 @@ pub(super) fn flip_views(analysis: &Analysis) -> Vec<FlipView<'_>> {
                     title: &task.title,
                     flipped,
                     changes: word_diff(&flipped.original.prompt, &flipped.variant.prompt),
+                    reply_changes: word_diff(&flipped.original.reply, &flipped.variant.reply),
                 });
             }
         }

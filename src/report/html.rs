@@ -10,9 +10,13 @@ use super::page::Page;
 use super::text::visible;
 
 /// The templates, embedded. `page.html` includes the others.
-const TEMPLATES: [(&str, &str); 9] = [
+const TEMPLATES: [(&str, &str); 13] = [
     ("page.html", include_str!("templates/page.html")),
+    ("macros.html", include_str!("templates/macros.html")),
     ("style.html", include_str!("templates/style.css")),
+    ("picture.html", include_str!("templates/picture.css")),
+    ("answer.html", include_str!("templates/answer.html")),
+    ("sections.html", include_str!("templates/sections.html")),
     ("headline.html", include_str!("templates/headline.html")),
     ("weightings.html", include_str!("templates/weightings.html")),
     ("plots.html", include_str!("templates/plots.html")),
@@ -37,7 +41,7 @@ pub(super) fn render(analysis: &Analysis) -> Result<String, ReportError> {
 }
 
 /// Writes a value with everything invisible made visible, then escaped: no template can forget either.
-fn write_visible(out: &mut Output, state: &State, value: &Value) -> Result<(), minijinja::Error> {
+pub(crate) fn write_visible(out: &mut Output, state: &State, value: &Value) -> Result<(), minijinja::Error> {
     if value.kind() == ValueKind::String
         && !value.is_safe()
         && let Some(text) = value.as_str()

@@ -4,17 +4,18 @@
 //! in every format: see [`text`].
 
 mod csv_rows;
+pub mod figure;
 mod flip_view;
 mod glossary;
 mod headline;
-mod html;
+pub(crate) mod html;
 pub mod lm_eval;
-mod markdown;
+pub(crate) mod markdown;
 mod page;
 mod perturbation_cells;
-mod plane;
 mod plot;
-mod terminal;
+mod tables;
+pub(crate) mod terminal;
 pub mod text;
 mod weighting_lines;
 
@@ -25,6 +26,7 @@ use thiserror::Error;
 
 use crate::analyze::Analysis;
 
+pub use markdown::MARKDOWN_CHARACTERS;
 pub use terminal::TERMINAL_WIDTH;
 
 /// Why a report could not be written.

@@ -82,14 +82,17 @@ pub fn markdown_block(text: &str) -> String {
     format!("{fence}text\n{text}\n{fence}\n")
 }
 
-/// A spreadsheet cell that is never taken for a formula: text that starts with `=`, `+`, `-`, `@` or white space that a
-/// spreadsheet strips gets a leading apostrophe.
+/// A spreadsheet cell that is never taken for a formula: text that starts with `=`, `+`, `-`, `@`, or with white space or
+/// quotes that a spreadsheet strips before it looks, gets a leading apostrophe.
 pub fn csv_cell(text: &str) -> String {
     let text = visible_line(text);
-    let first = text.trim_start().chars().next();
-    // The full-width forms are formulas too in some locales.
-    let formula = first.is_some_and(|c| matches!(c, '=' | '+' | '-' | '@' | '＝' | '＋' | '－' | '＠'));
-    if formula || text.starts_with([' ', '\'']) { format!("'{text}") } else { text }
+    let stripped = |c: char| c.is_whitespace() || matches!(c, '\'' | '"' | '‘' | '’' | '“' | '”');
+    let first = text.trim_start_matches(stripped).chars().next();
+    // The full-width and small forms are formulas too in some locales.
+    let formula = first.is_some_and(|c| {
+        matches!(c, '=' | '+' | '-' | '@' | '＝' | '＋' | '－' | '＠' | '﹦' | '﹢' | '﹣' | '﹫' | '−')
+    });
+    if formula || text.starts_with(|c: char| c.is_whitespace() || c == '\'') { format!("'{text}") } else { text }
 }
 
 /// JSON text whose strings show no character that acts on a terminal: each is written as its `\u` escape, which reads
@@ -143,9 +146,11 @@ mod tests {
 
     #[test]
     fn formulas_are_defused_in_csv() {
-        for formula in ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", " =1", "\r=1", "＝1"] {
+        for formula in
+            ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", " =1", "\r=1", "＝1", "\"=1", "'=1", "\u{a0}=1", "“+1", "﹣1"]
+        {
             let cell = csv_cell(formula);
-            assert!(!cell.trim_start().starts_with(['=', '+', '-', '@', '＝']), "{cell:?}");
+            assert!(cell.starts_with('\'') || cell.starts_with('␍'), "{cell:?}");
         }
         assert_eq!(csv_cell("typo@heavy"), "typo@heavy");
     }

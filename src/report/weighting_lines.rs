@@ -20,8 +20,6 @@ pub(super) fn is_folded(analysis: &Analysis) -> bool {
 pub(super) struct ArmLine<'a> {
     pub arm: &'a Arm,
     result: &'a ArmResult,
-    /// The index that stands for sensitivity.
-    pub sensitivity: Headline,
 }
 
 /// The index that stands for sensitivity on a benchmark; spread where nothing was measured.
@@ -31,9 +29,8 @@ pub(super) fn shown_sensitivity(benchmark: &BenchmarkWeightings) -> Headline {
 
 /// One line an arm, in the order of the arms.
 pub(super) fn lines<'a>(analysis: &'a WeightingsAnalysis, benchmark: &'a BenchmarkWeightings) -> Vec<ArmLine<'a>> {
-    let sensitivity = shown_sensitivity(benchmark);
     let rows = benchmark.rows.iter();
-    rows.filter_map(|result| Some(ArmLine { arm: analysis.arm(&result.arm)?, result, sensitivity })).collect()
+    rows.filter_map(|result| Some(ArmLine { arm: analysis.arm(&result.arm)?, result })).collect()
 }
 
 impl<'a> ArmLine<'a> {

@@ -1,19 +1,22 @@
 //! The indices that have no simple standard error: all over the same cluster resamples.
 
-use crate::estimate::Estimate;
+use crate::estimate::{Estimate, Interval, IntervalMethod};
 use crate::seed::Seed;
-use crate::stats::{cluster_bootstrap_many, cluster_count};
+use crate::stats::{Levels, cluster_count, estimate_from, resample};
 
 use super::Measure;
-use super::cluster_sums::{Basis, ClusterSums};
+use super::cluster_sums::{Basis, ClusterSums, Sums};
 use super::consistency::consistency;
 use super::drop_rate::performance_drop_rate;
 use super::matrix::CreditMatrix;
-use super::spread::{paired_changes, spread};
+use super::spread::{levels, spread};
 use super::variance::between_variant_variance;
 
 /// Draws where all draws are equal: the fewest that have an interval.
 const CONSTANT_DRAWS: usize = 2;
+
+/// Share of resamples that must have every wording for the intervals of spread and between-variant variance.
+const MIN_COMPLETE_SHARE: f64 = 0.9;
 
 pub(super) struct Resampled {
     pub(super) spread: Measure,
@@ -23,25 +26,75 @@ pub(super) struct Resampled {
     pub(super) consistency: Measure,
 }
 
+/// The indices of a resample.
+struct Draw {
+    /// Mean of each wording, as its change from the original; NaN where the resample has none.
+    levels: Vec<f64>,
+    performance_drop_rate: Option<f64>,
+    consistency: Option<f64>,
+}
+
+impl Draw {
+    fn of(sums: &Sums) -> Self {
+        Self {
+            levels: levels(&sums.changes),
+            performance_drop_rate: performance_drop_rate(sums.drop),
+            consistency: consistency(sums.agreement),
+        }
+    }
+
+    /// The means that there are.
+    fn present(&self) -> Vec<f64> {
+        self.levels.iter().copied().filter(|level| level.is_finite()).collect()
+    }
+
+    fn spread(&self) -> Option<f64> {
+        spread(&self.present())
+    }
+
+    fn between_variant_variance(&self) -> Option<f64> {
+        between_variant_variance(&self.present())
+    }
+}
+
+/// Intervals of the range and of the deviation of the wordings' means ([`Levels`]). `None` where resamples often lack a wording.
+fn intervals(point: &Draw, draws: &[Draw], clusters: usize, level: f64) -> Option<[Interval; 2]> {
+    let there = |draw: &Draw| {
+        let both = draw.levels.iter().zip(&point.levels).filter(|(_, known)| known.is_finite());
+        both.map(|(own, _)| own.is_finite().then_some(*own)).collect::<Option<Vec<_>>>()
+    };
+    let complete = draws.iter().filter_map(there).collect::<Vec<_>>();
+    if (complete.len() as f64) < MIN_COMPLETE_SHARE * draws.len() as f64 {
+        return None;
+    }
+    let levels = Levels::new(point.present(), &complete, clusters, level)?;
+    let interval = |(low, high): (f64, f64), method| Interval { low, high, level, method };
+    Some([
+        interval(levels.range_interval(), IntervalMethod::Simultaneous),
+        interval(levels.deviation_interval(), IntervalMethod::ClusterBootstrap),
+    ])
+}
+
 impl Resampled {
     pub(super) fn of(matrix: &CreditMatrix, clusters: &[usize], level: f64, seed: Seed, draws: usize) -> Self {
         let count = cluster_count(clusters);
         let sums = ClusterSums::new(matrix, clusters, count);
-        let statistics = |weights: &[u32]| {
-            let sums = sums.of(weights);
-            let changes = paired_changes(&sums.changes);
-            let variance = between_variant_variance(&changes);
-            [
-                spread(&changes),
-                variance,
-                variance.map(f64::sqrt),
-                performance_drop_rate(sums.drop),
-                consistency(sums.agreement),
-            ]
-        };
+        let draw = |weights: &[u32]| Draw::of(&sums.of(weights));
+        let point = draw(&vec![1; count]);
         let draws = if sums.are_constant() { draws.min(CONSTANT_DRAWS) } else { draws };
-        let [spread, variance, sd, drop_rate, agreeing] =
-            cluster_bootstrap_many(count, matrix.items().len(), statistics, draws, seed, level);
+        let draws: Vec<Draw> = resample(count, &draw, draws, seed);
+        let estimate = |read: fn(&Draw) -> Option<f64>| {
+            estimate_from(read(&point), draws.iter().map(read), count, matrix.items().len(), level)
+        };
+        let apart = intervals(&point, &draws, count, level);
+        let with =
+            |estimate: Option<Estimate>, interval: Option<Interval>| estimate.map(|e| Estimate { interval, ..e });
+        let spread = with(estimate(Draw::spread), apart.map(|[range, _]| range));
+        let sd = with(estimate(|draw| draw.between_variant_variance().map(f64::sqrt)), apart.map(|[_, sd]| sd));
+        let squared = apart.map(|[_, sd]| Interval { low: sd.low * sd.low, high: sd.high * sd.high, ..sd });
+        let variance = with(estimate(Draw::between_variant_variance), squared);
+        let drop_rate = estimate(|draw| draw.performance_drop_rate);
+        let agreeing = estimate(|draw| draw.consistency);
         let pair = "no item has both its original and a perturbed variant scored";
         let no_base = if sums.paired.items == 0 {
             pair

@@ -74,7 +74,7 @@ fn every_index_of_a_complete_matrix_is_its_formula() {
     assert_eq!(changes, [0.0, -0.25, -0.5]);
     let spread = found.spread.estimate().unwrap();
     assert_eq!((spread.n, spread.clusters), (4, 4));
-    assert_eq!(spread.interval.unwrap().method, IntervalMethod::ClusterBootstrap);
+    assert_eq!(spread.interval.unwrap().method, IntervalMethod::Simultaneous);
     assert_eq!(found.flip_rate_any.estimate().unwrap().interval.unwrap().method, IntervalMethod::Wilson);
 }
 

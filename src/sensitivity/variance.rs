@@ -28,12 +28,11 @@ pub(super) fn within_item_sd(matrix: &CreditMatrix, clusters: &[usize], level: f
 /// Each variant's mean is taken as its paired change from the original (see `spread.rs`), which with no cell missing
 /// gives the variance of the plain means. Range 0 to half the squared width of the credit's range (two complete
 /// variants). More means that *a whole benchmark's score* depends on the wording; changes that cancel out over items do
-/// not show here but in the [within-item variance](within_item_variance). Biased upwards by sampling error of the means,
-/// which the bootstrap interval shares. Unit: the credit's, squared.
-pub(super) fn between_variant_variance(changes: &[f64]) -> Option<f64> {
-    // The original's change from itself.
-    let levels = std::iter::once(0.0).chain(changes.iter().copied()).collect::<Vec<_>>();
-    sample_variance(&levels)
+/// not show here but in the [within-item variance](within_item_variance). The point is biased upwards by sampling error of
+/// the means; the interval, a bootstrap test turned round (`levels.rs` of [`crate::stats`]), is not: it reaches 0 where noise alone
+/// explains the variance. Unit: the credit's, squared.
+pub(super) fn between_variant_variance(levels: &[f64]) -> Option<f64> {
+    sample_variance(levels)
 }
 
 /// Sample variance around the first value, so that equal values give exactly 0.

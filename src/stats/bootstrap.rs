@@ -2,9 +2,12 @@
 
 use rand::Rng as _;
 use rayon::prelude::*;
+use statrs::distribution::{ContinuousCDF, Normal};
 
 use crate::estimate::{Estimate, Interval, IntervalMethod};
 use crate::seed::Seed;
+
+use super::quantile::two_sided_student;
 
 /// Draws where nothing else is asked.
 pub const DEFAULT_DRAWS: usize = 2000;
@@ -19,8 +22,10 @@ const MIN_DEFINED_SHARE: f64 = 0.9;
 ///
 /// `statistic` is given how often each of the `clusters` clusters was drawn and answers `None` where it is not defined;
 /// the point estimate is the statistic with every cluster once. Each draw takes `clusters` clusters with replacement
-/// (Efron and Tibshirani 1993, chapters 8 and 13). The interval runs from the `(1-level)/2` to the `(1+level)/2`
-/// percentile of the draws (linear interpolation); the standard error is the draws' standard deviation.
+/// (Efron and Tibshirani 1993, chapters 8 and 13). The interval runs between the percentiles `Φ(-q)` and `Φ(q)` of the draws
+/// (linear interpolation), `q = sqrt(C / (C - 1)) t` with Student's two-sided quantile on `C - 1` degrees of freedom: for many
+/// clusters the `(1-level)/2` and the `(1+level)/2` percentile, for few a little further out, as resamples of `C` clusters vary too
+/// little (Hesterberg 2015, The American Statistician 69, "expanded percentile"). The standard error is the draws' standard deviation.
 ///
 /// Every block of draws has a stream of its own from `seed`, so the result does not depend on the number of threads,
 /// and equal `clusters` and `seed` give equal resamples: statistics can be compared draw by draw.
@@ -60,22 +65,40 @@ where
         return [None; K];
     }
     let points = statistic(&vec![1; clusters]);
-    let samples: Vec<[Option<f64>; K]> =
-        if clusters < 2 { Vec::new() } else { resample(clusters, &statistic, draws, seed) };
+    let samples: Vec<[Option<f64>; K]> = resample(clusters, &statistic, draws, seed);
     let mut estimates = [None; K];
     for (index, (estimate, point)) in estimates.iter_mut().zip(points).enumerate() {
-        let Some(point) = point.filter(|point| point.is_finite()) else { continue };
-        let column = samples.iter().filter_map(|draw| draw.get(index).copied().flatten()).filter(|x| x.is_finite());
-        let (interval, standard_error) = percentile_interval(column.collect(), samples.len(), level);
-        *estimate = Some(Estimate { point, interval, standard_error, n: observations, clusters });
+        let column = samples.iter().map(|draw| draw.get(index).copied().flatten());
+        *estimate = estimate_from(point, column, clusters, observations, level);
     }
     estimates
 }
 
-fn resample<const K: usize, F>(clusters: usize, statistic: &F, draws: usize, seed: Seed) -> Vec<[Option<f64>; K]>
+/// The estimate with the percentile interval of these draws. `None` where the point is undefined or not finite.
+pub(crate) fn estimate_from(
+    point: Option<f64>,
+    draws: impl ExactSizeIterator<Item = Option<f64>>,
+    clusters: usize,
+    observations: usize,
+    level: f64,
+) -> Option<Estimate> {
+    let point = point.filter(|point| point.is_finite())?;
+    let asked = draws.len();
+    let draws = Draws::new(draws.flatten().collect(), asked);
+    let standard_error = draws.as_ref().map(Draws::deviation);
+    let interval = draws.and_then(|draws| draws.percentile_interval(clusters, level));
+    Some(Estimate { point, interval, standard_error, n: observations, clusters })
+}
+
+/// What `statistic` gives over random draws of clusters; nothing with fewer than two clusters.
+pub(crate) fn resample<T, F>(clusters: usize, statistic: &F, draws: usize, seed: Seed) -> Vec<T>
 where
-    F: Fn(&[u32]) -> [Option<f64>; K] + Sync,
+    T: Send,
+    F: Fn(&[u32]) -> T + Sync,
 {
+    if clusters < 2 {
+        return Vec::new();
+    }
     (0..draws.div_ceil(BLOCK))
         .into_par_iter()
         .flat_map_iter(|block| {
@@ -97,27 +120,59 @@ where
         .collect()
 }
 
-fn percentile_interval(mut defined: Vec<f64>, draws: usize, level: f64) -> (Option<Interval>, Option<f64>) {
-    if draws == 0 || (defined.len() as f64) < MIN_DEFINED_SHARE * draws as f64 || defined.len() < 2 {
-        return (None, None);
+/// A statistic's values over the draws in which it is defined.
+pub(super) struct Draws {
+    /// In increasing order; at least two.
+    pub(super) sorted: Vec<f64>,
+}
+
+impl Draws {
+    /// `None` where too few of the `draws` are defined for an interval.
+    pub(super) fn new(defined: Vec<f64>, draws: usize) -> Option<Self> {
+        let mut sorted = defined;
+        sorted.retain(|value| value.is_finite());
+        if draws == 0 || (sorted.len() as f64) < MIN_DEFINED_SHARE * draws as f64 || sorted.len() < 2 {
+            return None;
+        }
+        sorted.sort_by(f64::total_cmp);
+        Some(Self { sorted })
     }
-    defined.sort_by(f64::total_cmp);
-    let origin = defined.first().copied().unwrap_or_default();
-    let count = defined.len() as f64;
-    let mean = defined.iter().map(|x| x - origin).sum::<f64>() / count;
-    let variance = defined.iter().map(|x| (x - origin - mean).powi(2)).sum::<f64>() / (count - 1.0);
-    let tail = (1.0 - level) / 2.0;
-    let interval = Interval {
-        low: percentile(&defined, tail),
-        high: percentile(&defined, 1.0 - tail),
-        level,
-        method: IntervalMethod::ClusterBootstrap,
-    };
-    (Some(interval), Some(variance.sqrt()))
+
+    /// `None` where `level` is none, or with fewer than two clusters.
+    pub(super) fn percentile_interval(&self, clusters: usize, level: f64) -> Option<Interval> {
+        let tail = Normal::new(0.0, 1.0).ok()?.cdf(-expanded_quantile(clusters, level)?);
+        Some(Interval {
+            low: percentile(&self.sorted, tail),
+            high: percentile(&self.sorted, 1.0 - tail),
+            level,
+            method: IntervalMethod::ClusterBootstrap,
+        })
+    }
+
+    /// Standard deviation of the draws.
+    pub(super) fn deviation(&self) -> f64 {
+        let origin = self.sorted.first().copied().unwrap_or_default();
+        let count = self.sorted.len() as f64;
+        let mean = self.sorted.iter().map(|x| x - origin).sum::<f64>() / count;
+        (self.sorted.iter().map(|x| (x - origin - mean).powi(2)).sum::<f64>() / (count - 1.0)).sqrt()
+    }
+
+    /// Share of draws below `value`; equal ones count half.
+    pub(super) fn share_below(&self, value: f64) -> f64 {
+        let below = self.sorted.partition_point(|draw| *draw < value);
+        let not_above = self.sorted.partition_point(|draw| *draw <= value);
+        (below + not_above) as f64 / 2.0 / self.sorted.len() as f64
+    }
+}
+
+/// How many of their standard deviations resamples of so many clusters must be followed outwards for a two-sided interval.
+pub(super) fn expanded_quantile(clusters: usize, level: f64) -> Option<f64> {
+    let df = clusters.checked_sub(1)? as f64;
+    Some((clusters as f64 / df).sqrt() * two_sided_student(level, df)?)
 }
 
 /// Percentile of sorted values by linear interpolation (type 7 of Hyndman and Fan 1996).
-fn percentile(sorted: &[f64], probability: f64) -> f64 {
+pub(super) fn percentile(sorted: &[f64], probability: f64) -> f64 {
     let position = probability * (sorted.len().saturating_sub(1)) as f64;
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
     let below = position.floor() as usize;
@@ -181,6 +236,17 @@ mod tests {
         assert_eq!((estimate.point, estimate.interval), (1.0, None));
         assert_eq!(cluster_bootstrap(10, 10, |_: &[u32]| None, 200, Seed(1), 0.95), None);
         assert_eq!(cluster_bootstrap(0, 0, |_: &[u32]| Some(1.0), 200, Seed(1), 0.95), None);
+    }
+
+    /// By hand: with 5 clusters `sqrt(5/4) t(4)` = 3.104159, and `Φ(-3.104159)` = 0.000954.
+    #[test]
+    fn few_clusters_are_followed_further_outwards() {
+        let draws = Draws::new((0..=10_000).map(f64::from).collect(), 10_001).unwrap();
+        let (few, many) =
+            (draws.percentile_interval(5, 0.95).unwrap(), draws.percentile_interval(100_000, 0.95).unwrap());
+        assert!((few.low - 9.54).abs() < 0.01 && (few.low + few.high - 10_000.0).abs() < 1e-6, "{}", few.low);
+        assert!((many.low - 250.0).abs() < 0.1, "{}", many.low);
+        assert_eq!(draws.percentile_interval(1, 0.95), None);
     }
 
     #[test]

@@ -24,6 +24,20 @@ pub struct PosixSettings {
     pub max_new_tokens: usize,
 }
 
+/// How likely which texts are is asked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LikelihoodSettings {
+    /// Name of the file of instruction data, without folders.
+    pub source: String,
+    /// SHA-256 of the file.
+    pub digest: Digest,
+    /// At most so many pairs, drawn without replacement.
+    pub limit: usize,
+    /// Whether the checkpoints' chat template renders the prompts; else a space stands between prompt and response.
+    pub chat_template: bool,
+}
+
 /// The settings that decide what is asked. Paths, threads and batch sizes are not among them: they move no result.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -48,6 +62,9 @@ pub struct RunSettings {
     pub gen_kwargs: Option<String>,
     /// Prompt sets for POSIX; `None` asks none.
     pub posix: Option<PosixSettings>,
+    /// Likelihoods of instruction data; `None` asks none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub likelihood: Option<LikelihoodSettings>,
 }
 
 /// A checkpoint of the run.

@@ -11,6 +11,7 @@
 //! | `scores.jsonl` | one [`ScoreRecord`](crate::record::ScoreRecord) a judgment, in plan order | whole, then renamed |
 
 mod atomic;
+mod baseline;
 mod jsonl;
 mod manifest;
 mod responses;
@@ -25,7 +26,8 @@ use crate::digest::Digest;
 use crate::record::PlanRecord;
 
 pub use atomic::write_atomically;
-pub use manifest::{CheckpointEntry, MANIFEST_FORMAT, Manifest, PosixSettings, RunSettings};
+pub use baseline::{BASELINE_SCHEMA, BaselineError, BaselineFile, SavedBaseline};
+pub use manifest::{CheckpointEntry, LikelihoodSettings, MANIFEST_FORMAT, Manifest, PosixSettings, RunSettings};
 pub use responses::ResponseLog;
 
 /// Why a run's folder could not be read or written.

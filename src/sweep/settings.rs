@@ -126,6 +126,8 @@ pub const EVALUATE: &[Key] = &[
     key("gen_kwargs", Kind::Text),
     key("posix_limit", Kind::Count),
     key("posix_tokens", Kind::Positive),
+    key("likelihood", Kind::Path),
+    key("likelihood_limit", Kind::Positive),
     free("batch_size", Kind::TextOrCount),
 ];
 

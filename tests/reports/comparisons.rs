@@ -23,7 +23,7 @@ fn variant(perturbation: &str, draw: usize) -> VariantId {
 fn variant_of(record: &PlanRecord) -> Option<&VariantId> {
     match &record.purpose {
         Purpose::Judge { variant, .. } => Some(variant),
-        Purpose::Posix { .. } => None,
+        Purpose::Posix { .. } | Purpose::Likelihood { .. } => None,
     }
 }
 

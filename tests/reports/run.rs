@@ -19,7 +19,7 @@ use wit_eval::variant::VariantId;
 use wit_eval::weighting::Weighting;
 
 /// Everything that could act on a reader's terminal, browser, spreadsheet or forge.
-const HOSTILE: &str = "</pre><script>alert(1)</script> <img src=x onerror=alert(2)> {{ 7*7 }} {% include 'x' %} | `code` \
+pub const HOSTILE: &str = "</pre><script>alert(1)</script> <img src=x onerror=alert(2)> {{ 7*7 }} {% include 'x' %} | `code` \
                        ``` [link](javascript:alert(3)) @everyone #1 =HYPERLINK(\"http://example.invalid\") \u{1b}[31mred\u{1b}[0m \
                        \u{202e}txt.exe\u{202c} nul\u{0}bell\u{7} \u{9b}2J \u{200b}zero &amp; \"quotes\" '";
 
@@ -129,6 +129,7 @@ pub fn manifest() -> Manifest {
             system_instruction: None,
             gen_kwargs: None,
             posix: Some(PosixSettings { instances_per_task: 20, max_new_tokens: 16 }),
+            likelihood: None,
         },
         checkpoints: vec![
             checkpoint("p0-r1", Weighting::new(0.0, 1.0).ok()),

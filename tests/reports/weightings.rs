@@ -164,7 +164,7 @@ fn a_grid_of_48_checkpoints_fits_a_page_and_folds_what_is_about_one() {
     assert!(html.contains("details class=\"fold\"") && html.contains("&lt;b&gt;read with care"));
     // Two maps a benchmark, 36 cells each: none is empty, because the base fills (0,0).
     assert_eq!((html.matches("<table class=\"map\"").count(), html.matches("class=\"empty\"").count()), (6, 0));
-    assert_eq!(html.matches("<svg class=\"plane\"").count(), 3);
+    assert!(html.matches("<figure class=\"drawn\"").count() >= 6, "maps are drawn");
     for tag in ["details", "table", "section", "div", "figure", "span", "svg", "td", "th", "tr"] {
         let open = html.matches(&format!("<{tag}>")).count() + html.matches(&format!("<{tag} ")).count();
         assert_eq!(open, html.matches(&format!("</{tag}>")).count(), "{tag} is balanced");

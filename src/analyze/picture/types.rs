@@ -244,9 +244,9 @@ pub struct TradeOffPoint {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum WeightAxis {
-    /// lambda_p.
+    /// `lambda_p`.
     Prompt,
-    /// lambda_r.
+    /// `lambda_r`.
     Response,
 }
 

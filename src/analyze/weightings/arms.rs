@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::analyze::analysis::CheckpointAnalysis;
 use crate::analyze::inputs::RunInputs;
+use crate::analyze::picture::Series;
 use crate::weighting::Weighting;
 
 use super::results::{Arm, ArmKind, NotComparable};
@@ -15,19 +16,33 @@ pub(super) struct Members {
     pub places: Vec<usize>,
 }
 
-/// The arms, and who stands aside.
+/// The arms, their series, and who stands aside.
 pub(super) struct Arms {
     pub members: Vec<Members>,
+    pub series: Vec<Series>,
     pub aside: Vec<NotComparable>,
+}
+
+/// Characters of a digest that name training data.
+const DIGEST_SHOWN: usize = 12;
+
+/// What a tuned checkpoint started from: arms that share it and the stage form a series.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Default)]
+struct Origin {
+    stage: Option<String>,
+    /// The model before any tuning.
+    base: Option<String>,
+    /// Digest of the instruction data.
+    data: Option<String>,
+    /// Digest of the preference data.
+    preferences: Option<String>,
 }
 
 /// What makes two checkpoints replicates. Weights are compared by their bits: they are read, not computed.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Key {
     kind: ArmKind,
-    stage: Option<String>,
-    base: Option<String>,
-    data: Option<String>,
+    origin: Origin,
     weights: (u64, u64),
     alone: Option<usize>,
 }
@@ -41,20 +56,96 @@ pub(super) fn arms(runs: &[RunInputs<'_>], checkpoints: &[CheckpointAnalysis], r
             by_key.entry(key(checkpoint, place, checkpoints)).or_default().push(place);
         }
     }
-    let mut series: Vec<(Option<String>, Option<String>)> = Vec::new();
+    let mut origins: Vec<Origin> = Vec::new();
     for key in by_key.keys().filter(|key| key.kind == ArmKind::Weighting) {
-        let own = (key.stage.clone(), key.base.clone());
-        if !series.contains(&own) {
-            series.push(own);
+        if !origins.contains(&key.origin) {
+            origins.push(key.origin.clone());
         }
     }
     // In the keys' order: weights are not negative, so their bits are in their order.
     let mut members = by_key
         .into_iter()
-        .filter_map(|(key, places)| Some(Members { arm: arm(&key, &places, checkpoints, &series)?, places }))
+        .filter_map(|(key, places)| Some(Members { arm: arm(&key, &places, checkpoints, &origins)?, places }))
         .collect::<Vec<_>>();
-    references(&mut members);
-    Arms { members, aside }
+    references(&mut members, &origins);
+    let series =
+        origins.iter().enumerate().map(|(number, origin)| describe(number, origin, &origins, &members, checkpoints));
+    Arms { series: series.collect(), members, aside }
+}
+
+/// A series for people and programs. The size of the model is that of its checkpoints.
+fn describe(
+    number: usize,
+    origin: &Origin,
+    origins: &[Origin],
+    members: &[Members],
+    checkpoints: &[CheckpointAnalysis],
+) -> Series {
+    let mut own = members.iter().filter(|entry| entry.arm.kind == ArmKind::Weighting && entry.arm.series == number);
+    let first = own.find_map(|entry| checkpoints.get(*entry.places.first()?));
+    let size = first.map(|checkpoint| checkpoint.checkpoint.parameters).filter(|parameters| *parameters > 0);
+    Series {
+        number,
+        name: origin.words(origins),
+        model: origin.base.clone(),
+        dataset: origin.data.as_deref().map(shortened),
+        stage: origin.stage.clone(),
+        characteristics: size.map(|size| ("model_size".to_owned(), size as f64)).into_iter().collect(),
+    }
+}
+
+fn shortened(digest: &str) -> String {
+    digest.chars().take(DIGEST_SHOWN).collect()
+}
+
+impl Origin {
+    /// `sft of tiny-base`, with the data where another series differs by nothing else.
+    fn words(&self, all: &[Self]) -> String {
+        let words =
+            [self.stage.as_deref(), self.base.as_deref()].into_iter().flatten().collect::<Vec<_>>().join(" of ");
+        let words = if words.is_empty() { "unknown base".to_owned() } else { words };
+        let alike = |other: &&Self| other.stage == self.stage && other.base == self.base;
+        let alike = all.iter().filter(alike).collect::<Vec<_>>();
+        let data = |digest: &Option<String>| digest.as_deref().map_or_else(|| "unknown".to_owned(), shortened);
+        let mut words = words;
+        if alike.iter().any(|other| other.data != self.data) {
+            words = format!("{words} on data {}", data(&self.data));
+        }
+        if alike.iter().any(|other| other.preferences != self.preferences) {
+            words = format!("{words}, preferences {}", data(&self.preferences));
+        }
+        words
+    }
+}
+
+/// Where a tuned checkpoint comes from. A preference-tuned checkpoint's own base is the tuned checkpoint before it: where that
+/// is among the checkpoints (by its name, and by the weighting where both know it), its model and data are taken over; where it
+/// is not, or several of one name differ, they are not known.
+fn origin(checkpoint: &CheckpointAnalysis, all: &[CheckpointAnalysis]) -> Origin {
+    let entry = &checkpoint.checkpoint;
+    let digest = entry.data_digest.as_ref().map(|digest| digest.as_str().to_owned());
+    let base = entry.base.as_deref().map(|base| last_component(base).to_owned());
+    let stage = entry.stage.clone();
+    if !is_preference_tuned(checkpoint) {
+        return Origin { stage, base, data: digest, preferences: None };
+    }
+    let before = all.iter().filter(|other| {
+        let of = &other.checkpoint;
+        !is_preference_tuned(other)
+            && base.as_ref() == Some(&of.label)
+            && (of.weighting == entry.weighting || of.weighting.is_none())
+    });
+    let mut found = before.map(|other| {
+        let of = &other.checkpoint;
+        (of.base.as_deref().map(|base| last_component(base).to_owned()), of.data_digest.clone())
+    });
+    let first = found.next().filter(|first| found.all(|other| other == *first));
+    let (base, data) = first.unwrap_or_default();
+    Origin { stage, base, data: data.map(|digest| digest.as_str().to_owned()), preferences: digest }
+}
+
+fn is_preference_tuned(checkpoint: &CheckpointAnalysis) -> bool {
+    checkpoint.checkpoint.stage.as_deref() == Some("dpo")
 }
 
 fn key(checkpoint: &CheckpointAnalysis, place: usize, all: &[CheckpointAnalysis]) -> Key {
@@ -67,17 +158,9 @@ fn key(checkpoint: &CheckpointAnalysis, place: usize, all: &[CheckpointAnalysis]
         ArmKind::Unknown
     };
     let tuned = kind == ArmKind::Weighting;
-    // A preference-tuned checkpoint's base is the tuned checkpoint of its own weighting and seed.
-    let base = entry.base.clone().filter(|_| tuned && entry.stage.as_deref() != Some("dpo"));
     let weights = entry.weighting.filter(|_| tuned).map_or((0, 0), bits);
-    Key {
-        kind,
-        stage: entry.stage.clone().filter(|_| tuned),
-        base: base.map(|base| last_component(&base).to_owned()),
-        data: entry.data_digest.as_ref().filter(|_| tuned).map(|digest| digest.as_str().to_owned()),
-        weights,
-        alone: (!tuned).then_some(place),
-    }
+    let origin = if tuned { origin(checkpoint, all) } else { Origin::default() };
+    Key { kind, origin, weights, alone: (!tuned).then_some(place) }
 }
 
 fn bits(weighting: Weighting) -> (u64, u64) {
@@ -98,22 +181,12 @@ fn is_base(checkpoint: &CheckpointAnalysis, all: &[CheckpointAnalysis]) -> bool 
     entry.stage.as_deref() == Some("base") || (entry.weighting.is_none() && named())
 }
 
-fn arm(
-    key: &Key,
-    places: &[usize],
-    checkpoints: &[CheckpointAnalysis],
-    series: &[(Option<String>, Option<String>)],
-) -> Option<Arm> {
+fn arm(key: &Key, places: &[usize], checkpoints: &[CheckpointAnalysis], origins: &[Origin]) -> Option<Arm> {
     let first = checkpoints.get(*places.first()?)?;
-    let number = series.iter().position(|own| *own == (key.stage.clone(), key.base.clone()));
+    let number = origins.iter().position(|own| *own == key.origin).filter(|_| key.kind == ArmKind::Weighting);
     let weighting = first.checkpoint.weighting.filter(|_| key.kind == ArmKind::Weighting);
     let id = match weighting {
-        Some(weighting) if series.len() > 1 => {
-            let words =
-                [key.stage.as_deref(), key.base.as_deref()].into_iter().flatten().collect::<Vec<_>>().join(" of ");
-            let words = if words.is_empty() { "unknown base".to_owned() } else { words };
-            format!("{weighting} ({words})")
-        }
+        Some(weighting) if origins.len() > 1 => format!("{weighting} ({})", key.origin.words(origins)),
         Some(weighting) => weighting.to_string(),
         None => first.id.clone(),
     };
@@ -123,7 +196,7 @@ fn arm(
         weighting,
         base: first.checkpoint.base.clone(),
         stage: first.checkpoint.stage.clone(),
-        series: number.unwrap_or(series.len()),
+        series: number.unwrap_or(origins.len()),
         checkpoints: places.iter().filter_map(|place| Some(checkpoints.get(*place)?.id.clone())).collect(),
         reference: None,
         base_arm: None,
@@ -131,7 +204,7 @@ fn arm(
 }
 
 /// Fills in whom each arm is compared with.
-fn references(members: &mut [Members]) {
+fn references(members: &mut [Members], origins: &[Origin]) {
     let conventional = members
         .iter()
         .filter(|entry| entry.arm.weighting == Some(Weighting::CONVENTIONAL))
@@ -144,7 +217,9 @@ fn references(members: &mut [Members]) {
         .collect::<Vec<_>>();
     for entry in members.iter_mut() {
         let arm = &mut entry.arm;
-        let own = arm.base.as_deref().map(last_component);
+        // A preference-tuned arm's untuned model is that of the arm before it.
+        let of_series = origins.get(arm.series).and_then(|origin| origin.base.as_deref());
+        let own = of_series.or(arm.base.as_deref()).map(last_component);
         let named = bases.iter().find(|id| own.is_some_and(|own| last_component(id) == own));
         let only = if let [only] = bases.as_slice() { Some(only) } else { None };
         arm.base_arm = named.or(only).filter(|id| arm.kind != ArmKind::Base && **id != arm.id).cloned();

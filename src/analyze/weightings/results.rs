@@ -29,7 +29,7 @@ impl WeightingsAnalysis {
         self.arms.iter().find(|arm| arm.id == id)
     }
 
-    /// Whether all weightings share stage and base, so that λp and λr name them.
+    /// Whether all weightings share stage, base and training data, so that λp and λr name them.
     pub fn has_one_series(&self) -> bool {
         let mut tuned = self.arms.iter().filter(|arm| arm.kind == ArmKind::Weighting).map(|arm| arm.series);
         tuned.next().is_none_or(|first| tuned.all(|series| series == first))
@@ -48,10 +48,10 @@ pub enum ArmKind {
     Unknown,
 }
 
-/// Checkpoints with the same weighting, base and stage: replicates that differ by their training seed.
+/// Checkpoints with the same weighting, base, training data and stage: replicates that differ by their training seed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Arm {
-    /// Unique in the analysis: the weighting's label, with stage and base where several are compared; else the
+    /// Unique in the analysis: the weighting's label, with its series where several are compared; else the
     /// checkpoint's identifier.
     pub id: String,
     /// What it is.
@@ -62,7 +62,7 @@ pub struct Arm {
     pub base: Option<String>,
     /// `sft`, `dpo` or `base`, where known.
     pub stage: Option<String>,
-    /// Arms of one series share stage and base: a grid of weightings.
+    /// Arms of one series share stage, base and training data: a grid of weightings.
     pub series: usize,
     /// Identifiers of its checkpoints: as many seeds.
     pub checkpoints: Vec<String>,

@@ -5,11 +5,12 @@ use crate::analyze::inputs::TaskPlan;
 use crate::sensitivity::{PromptSetSensitivity, is_flip};
 use crate::stats::cluster_indices;
 use crate::task::MetricSpec;
+use crate::variant::VariantId;
 
 use super::results::Headline;
 
 /// A number and its weight for each instance of the plan (or prompt set, for POSIX) that has one.
-pub(in crate::analyze) type Column = Vec<Option<(f64, f64)>>;
+pub(crate) type Column = Vec<Option<(f64, f64)>>;
 
 /// One checkpoint on one task.
 pub(in crate::analyze) struct TaskSamples {
@@ -23,12 +24,14 @@ pub(in crate::analyze) struct TaskSamples {
 }
 
 /// One metric under one filter.
-pub(in crate::analyze) struct MetricSamples {
+pub(crate) struct MetricSamples {
     pub metric: String,
     pub filter: String,
     pub spec: MetricSpec,
     /// Performance, perturbed, worst case, spread, variance, flip rate.
-    columns: [(Headline, Column); 6],
+    pub columns: [(Headline, Column); 6],
+    /// Every credit: a column a wording, the original first.
+    pub credits: Vec<(VariantId, Vec<Option<f64>>)>,
 }
 
 impl TaskSamples {
@@ -74,7 +77,12 @@ impl MetricSamples {
             .collect()
         };
         let worst = if spec.higher_is_better { f64::min } else { f64::max };
+        let rows = 0..cells.plan.instances.len();
+        let wording = |(column, variant): (usize, &VariantId)| {
+            (variant.clone(), rows.clone().map(|row| cells.credit(row, column)).collect())
+        };
         Self {
+            credits: cells.plan.variants.iter().enumerate().map(wording).collect(),
             metric: spec.metric.as_str().to_owned(),
             filter: filter.to_owned(),
             spec: spec.clone(),
@@ -162,6 +170,7 @@ impl TaskSamples {
                 metric: "acc".to_owned(),
                 filter: "none".to_owned(),
                 spec,
+                credits: vec![(VariantId::original(), values.iter().copied().map(Some).collect())],
                 columns: [
                     (Headline::Performance, column),
                     none(Headline::Perturbed),

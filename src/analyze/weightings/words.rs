@@ -2,6 +2,7 @@
 
 use crate::analyze::analysis::CheckpointAnalysis;
 use crate::analyze::number::{counted, measure_with_interval, signed};
+use crate::analyze::picture;
 use crate::weighting::Weighting;
 
 use super::results::{
@@ -30,6 +31,7 @@ pub(in crate::analyze) fn statements(analysis: &WeightingsAnalysis) -> Vec<Strin
         };
         out.extend(contrasts(analysis, benchmark, headline, &bases));
     }
+    out.extend(picture::statements(analysis));
     out
 }
 

@@ -5,7 +5,8 @@ use std::path::Path;
 use anyhow::Context as _;
 use serde_json::json;
 
-use crate::corpus::{recipe, training_rows};
+use crate::chat::{Message, Role};
+use crate::corpus::{evaluation_rows, recipe, training_rows};
 use crate::data::shipped_file;
 use crate::instruction::InstructionBody;
 use crate::seed::Seed;
@@ -33,6 +34,20 @@ pub(super) fn write_training_rows(path: &Path) -> anyhow::Result<()> {
             text.push_str(&serde_json::to_string(&json!({ "messages": messages }))?);
             text.push('\n');
         }
+    }
+    write_where_new(path, text.as_bytes())
+}
+
+/// Writes the prompts of the evaluation with their answers, in the same layout: no training row has one of them.
+pub(super) fn write_held_out_rows(path: &Path) -> anyhow::Result<()> {
+    let rows = evaluation_rows();
+    let mut text = String::new();
+    for row in rows.follow.into_iter().chain(rows.recall) {
+        let mut messages = row.before;
+        messages.push(Message::new(Role::User, row.instruction));
+        messages.push(Message::new(Role::Assistant, row.answer));
+        text.push_str(&serde_json::to_string(&json!({ "messages": messages }))?);
+        text.push('\n');
     }
     write_where_new(path, text.as_bytes())
 }

@@ -16,6 +16,9 @@ use super::{Exit, progress};
 use crate::corpus::recipe;
 use crate::weighting::Weighting;
 
+/// Pairs of prompt and response that no tuning has seen, whose likelihoods are asked.
+const HELD_OUT: &str = "held-out.jsonl";
+
 /// Flags of `demo`.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
@@ -35,7 +38,7 @@ pub(super) struct DemoArgs {
     /// Instances of each task [default: all]
     #[arg(long, value_name = "N", value_parser = super::options::positive)]
     limit: Option<usize>,
-    /// Only write the base model and the training data, for runs of your own
+    /// Only write the base model, the training data and the held-out pairs, for runs of your own
     #[arg(long)]
     export: bool,
     /// Pretrain the embedded base model again, into this folder (about half an hour), and stop
@@ -78,8 +81,13 @@ pub(super) fn run(args: &DemoArgs) -> anyhow::Result<Exit> {
     let (base, data) = (home.join("base"), home.join("train.jsonl"));
     material::write_base(&base)?;
     material::write_training_rows(&data)?;
+    material::write_held_out_rows(&home.join(HELD_OUT))?;
     if args.export {
-        progress::note(args.quiet, &format!("written: {} and {}", base.display(), data.display()));
+        let held_out = home.join(HELD_OUT);
+        progress::note(
+            args.quiet,
+            &format!("written: {}, {} and {}", base.display(), data.display(), held_out.display()),
+        );
         return Ok(Exit::Success);
     }
     progress::note(
@@ -135,6 +143,7 @@ fn evaluate(args: &DemoArgs, checkpoints: &[PathBuf]) -> anyhow::Result<Exit> {
         flags.extend(["--checkpoint".into(), checkpoint.as_os_str().to_owned()]);
     }
     flags.extend(["--output_path".into(), args.output_path.as_os_str().to_owned()]);
+    flags.extend(["--likelihood".into(), args.output_path.join(HELD_OUT).into_os_string()]);
     if let Some(limit) = args.limit {
         flags.extend(["--limit".into(), limit.to_string().into()]);
     }

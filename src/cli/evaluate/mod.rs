@@ -1,6 +1,7 @@
 //! `wit-eval --checkpoint DIR`: ask, record, judge, report.
 
 mod args;
+mod likelihood;
 mod outputs;
 mod subject;
 
@@ -21,10 +22,14 @@ use crate::model::checkpoint::TemplateChoice;
 use crate::perturb::{PerturbationKind, PerturbationSpec};
 use crate::plan::{Plan, PlanSettings};
 use crate::seed::Seed;
-use crate::store::{CheckpointEntry, MANIFEST_FORMAT, Manifest, PosixSettings, ResponseLog, RunFolder, RunSettings};
+use crate::store::{
+    CheckpointEntry, LikelihoodSettings, MANIFEST_FORMAT, Manifest, PosixSettings, ResponseLog, RunFolder, RunSettings,
+};
 use crate::task::{Group, OutputType, Scorer, Task};
+use subject::Subject;
 
 pub(super) use args::{ModelArgs, OutputArgs};
+pub(super) use likelihood::LikelihoodArgs;
 
 /// Flags of an evaluation.
 #[derive(Debug, Clone, Args)]
@@ -40,6 +45,8 @@ pub(super) struct EvaluateArgs {
     pub tasks: TaskArgs,
     #[command(flatten)]
     pub perturbations: PerturbationArgs,
+    #[command(flatten)]
+    pub likelihood: LikelihoodArgs,
     #[command(flatten)]
     pub model: ModelArgs,
     #[command(flatten)]
@@ -82,7 +89,7 @@ impl EvaluateArgs {
         })
     }
 
-    fn settings(&self, specs: &[PerturbationSpec]) -> RunSettings {
+    fn settings(&self, specs: &[PerturbationSpec], likelihood: Option<LikelihoodSettings>) -> RunSettings {
         RunSettings {
             tasks: self.tasks.tasks.clone(),
             perturbations: specs.iter().map(ToString::to_string).collect(),
@@ -97,6 +104,7 @@ impl EvaluateArgs {
             system_instruction: self.tasks.system_instruction.clone(),
             gen_kwargs: self.model.gen_kwargs.clone(),
             posix: self.posix(),
+            likelihood,
         }
     }
 }
@@ -107,6 +115,7 @@ struct Questions {
     tasks: Vec<Task>,
     groups: Vec<Group>,
     plan: Plan,
+    likelihood: Option<LikelihoodSettings>,
 }
 
 /// What came of an evaluation.
@@ -130,8 +139,8 @@ pub(super) fn run(args: &EvaluateArgs) -> anyhow::Result<Exit> {
 /// Plans an evaluation as far as it can be planned without asking, so that its mistakes are found before hours of tuning.
 pub(super) fn check(args: &EvaluateArgs) -> anyhow::Result<()> {
     let specs = args.perturbations.specs()?;
-    subject::open(args)?;
-    let questions = questions(args, &specs)?;
+    let subjects = subject::open(args)?;
+    let questions = questions(args, &specs, &subjects)?;
     anyhow::ensure!(!questions.plan.records.is_empty(), "nothing is selected: raise limit, or choose other tasks");
     Ok(())
 }
@@ -143,19 +152,8 @@ pub(super) fn record(args: &EvaluateArgs) -> anyhow::Result<Recorded> {
     super::tuning::job::set_threads(args.model.threads);
     let specs = args.perturbations.specs()?;
     let subjects = subject::open(args)?;
-    let questions = questions(args, &specs)?;
-    let size = questions.plan.size();
-    note(
-        quiet,
-        &format!(
-            "{} tasks, {} instances, {} questions in all wordings, {} prompt sets for POSIX; {} variants could not be made",
-            questions.tasks.len(),
-            size.instances,
-            size.judged,
-            size.prompt_sets,
-            size.skipped
-        ),
-    );
+    let questions = questions(args, &specs, &subjects)?;
+    note(quiet, &size_words(&questions));
     if questions.plan.records.is_empty() {
         note(false, "nothing is selected: raise --limit, or choose other --tasks");
         return Ok(Recorded::Ended(Exit::Nothing));
@@ -190,8 +188,26 @@ pub(super) fn record(args: &EvaluateArgs) -> anyhow::Result<Recorded> {
     Ok(Recorded::Run(folder))
 }
 
-/// Renders every selected task and rewords its prompts.
-fn questions(args: &EvaluateArgs, specs: &[PerturbationSpec]) -> anyhow::Result<Questions> {
+/// How much is asked.
+fn size_words(questions: &Questions) -> String {
+    let size = questions.plan.size();
+    let likelihoods = match size.likelihoods {
+        0 => String::new(),
+        count => format!(", {count} texts for likelihoods"),
+    };
+    format!(
+        "{} tasks, {} instances, {} questions in all wordings, {} prompt sets for POSIX{likelihoods}; {} variants could not \
+         be made",
+        questions.tasks.len(),
+        size.instances,
+        size.judged,
+        size.prompt_sets,
+        size.skipped
+    )
+}
+
+/// Renders every selected task, rewords its prompts, and adds the likelihoods.
+fn questions(args: &EvaluateArgs, specs: &[PerturbationSpec], subjects: &[Subject]) -> anyhow::Result<Questions> {
     let perturber = args.perturbations.perturber()?;
     let catalog = args.tasks.catalog()?;
     let selection = catalog.select(&args.tasks.tasks)?;
@@ -226,7 +242,10 @@ fn questions(args: &EvaluateArgs, specs: &[PerturbationSpec]) -> anyhow::Result<
             );
         }
     }
-    Ok(Questions { sources: selection.tasks, tasks, groups: selection.groups, plan })
+    let likelihood = if plan.records.is_empty() { None } else { likelihood::pairs(args, subjects)? };
+    plan.add_likelihoods(likelihood.as_ref().map_or(&[], |asked| &asked.pairs));
+    let likelihood = likelihood.map(|asked| asked.settings);
+    Ok(Questions { sources: selection.tasks, tasks, groups: selection.groups, plan, likelihood })
 }
 
 /// The task with the command line's decoding and number of examples.
@@ -254,7 +273,7 @@ fn manifest(
     Ok(Manifest {
         format: MANIFEST_FORMAT,
         program: concat!("wit-eval ", env!("CARGO_PKG_VERSION")).to_owned(),
-        settings: args.settings(specs),
+        settings: args.settings(specs, questions.likelihood.clone()),
         checkpoints,
         tasks: questions.tasks.clone(),
         groups: questions.groups.clone(),

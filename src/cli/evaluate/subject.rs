@@ -1,19 +1,24 @@
 //! Who is asked: checkpoints on this machine, or models behind an endpoint.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::EvaluateArgs;
-use crate::backend::endpoint::Endpoint;
-use crate::backend::{LanguageModel, LocalModel, LocalOptions};
+use crate::backend::endpoint::{Endpoint, EndpointError};
+use crate::backend::{BackendError, LanguageModel, LocalModel, LocalOptions};
 use crate::chat::{Message, Role};
 use crate::cli::endpoint::usage_words;
 use crate::cli::options::BatchSize;
 use crate::cli::progress::{Progress, note};
-use crate::execute::{Pending, execute};
+use crate::digest::Digest;
+use crate::execute::{ExecuteError, Pending, execute, response_key};
 use crate::model::chat_template::ChatOptions;
 use crate::model::checkpoint::{Checkpoint, CheckpointOptions, Provenance};
 use crate::model::engine::EngineOptions;
 use crate::plan::Plan;
+use crate::record::{Purpose, ResponseRecord};
+use crate::request::Request;
+use crate::response::Response;
 use crate::store::{CheckpointEntry, ResponseLog};
 
 /// Requests handed to the engine at a time where `--batch_size` is auto; the engine splits them further by memory.
@@ -198,12 +203,57 @@ pub(super) fn ask(
         }
         Subject::Endpoint(endpoint) => {
             endpoint.probe()?;
-            endpoint.check(&pending.requests.iter().map(|(_, request)| *request).collect::<Vec<_>>())?;
-            let outcome = asked(args, endpoint.as_ref(), entry, &pending, log);
+            let (judged, likelihoods) = apart(plan, &entry.digest, pending)?;
+            endpoint.check(&judged.requests.iter().map(|(_, request)| *request).collect::<Vec<_>>())?;
+            let outcome = asked(args, endpoint.as_ref(), entry, &judged, log)
+                .and_then(|()| asked_as_far_as_possible(args, endpoint.as_ref(), entry, &likelihoods, log));
             note(quiet, &format!("{}: {}", entry.label, usage_words(&endpoint.usage())));
             outcome
         }
     }
+}
+
+/// Likelihoods apart from all else: a server without them still answers the tasks.
+fn apart<'p>(
+    plan: &Plan,
+    digest: &Digest,
+    pending: Pending<'p>,
+) -> Result<(Pending<'p>, Pending<'p>), serde_json::Error> {
+    let likelihoods = plan.records.iter().filter(|record| matches!(record.purpose, Purpose::Likelihood { .. }));
+    let keys = likelihoods.map(|record| response_key(digest, &record.request)).collect::<Result<BTreeSet<_>, _>>()?;
+    let Pending { requests, total } = pending;
+    let (likelihoods, judged) = requests.into_iter().partition(|(key, _)| keys.contains(key));
+    Ok((Pending { requests: judged, total }, Pending { requests: likelihoods, total }))
+}
+
+/// Asks for likelihoods. Those of a server that tells no log-probabilities of given texts are recorded as failed.
+fn asked_as_far_as_possible(
+    args: &EvaluateArgs,
+    endpoint: &Endpoint,
+    entry: &CheckpointEntry,
+    pending: &Pending<'_>,
+    log: &mut ResponseLog,
+) -> anyhow::Result<()> {
+    let outcome = asked(args, endpoint, entry, pending, log);
+    let reason = match outcome.as_ref().err().and_then(|error| error.downcast_ref()) {
+        Some(ExecuteError::Backend(BackendError::Endpoint(EndpointError::NoEcho { reason, .. }))) => {
+            format!("the server gives no log-probabilities of given texts ({reason})")
+        }
+        Some(ExecuteError::Backend(BackendError::Endpoint(EndpointError::ChatOnly { .. }))) => {
+            "the chat interface gives no log-probabilities of given texts; the /completions interface may, without a chat template"
+                .to_owned()
+        }
+        _ => return outcome,
+    };
+    note(false, &format!("{}: --likelihood: {reason}; recorded as failed", entry.label));
+    let open = pending.requests.iter().filter(|(key, _)| log.get(key).is_none());
+    let failed = |(key, _): &(Digest, &Request)| ResponseRecord {
+        key: key.clone(),
+        response: Response::Failed { reason: reason.clone() },
+    };
+    let records = open.map(failed).collect();
+    log.append(records)?;
+    Ok(log.sync()?)
 }
 
 fn asked(
@@ -213,6 +263,9 @@ fn asked(
     pending: &Pending<'_>,
     log: &mut ResponseLog,
 ) -> anyhow::Result<()> {
+    if pending.requests.is_empty() {
+        return Ok(());
+    }
     let chunk = match args.model.batch_size {
         BatchSize::Auto if args.endpoint.endpoint.is_some() => ENDPOINT_CHUNK,
         BatchSize::Auto => AUTO_CHUNK,

@@ -56,6 +56,7 @@ struct DetailRow {
     worst: String,
     worst_name: String,
     best: String,
+    best_name: String,
     indices: Vec<Number>,
 }
 
@@ -123,6 +124,7 @@ fn row(row: &PerturbationAnalysis) -> DetailRow {
         worst: point(row.worst.as_ref().map(|worst| &worst.credit)),
         worst_name: row.worst.as_ref().map(|worst| worst.variant.to_string()).unwrap_or_default(),
         best: point(row.best.as_ref().map(|best| &best.credit)),
+        best_name: row.best.as_ref().map(|best| best.variant.to_string()).unwrap_or_default(),
         indices: [
             &indices.spread,
             &indices.between_variant_sd,

@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::analyze::Analysis;
 use crate::analyze::analysis::{ChoiceLogProb, Exchange};
 use crate::analyze::number::figure;
-use crate::perturb::diff::DiffKind;
+use crate::perturb::diff::{DiffKind, DiffRun};
 use crate::report::flip_view::{FlipView, flip_views};
 
 use super::minus;
@@ -35,7 +35,7 @@ struct Side {
     answer: String,
     credit: String,
     explanation: String,
-    reply: String,
+    reply: Vec<Change>,
     choices: Vec<Choice>,
 }
 
@@ -49,18 +49,10 @@ struct Choice {
 
 /// All of them.
 pub(super) fn flips(analysis: &Analysis) -> Vec<Flip> {
-    flip_views(analysis).into_iter().map(flip).collect()
+    flip_views(analysis).iter().map(flip).collect()
 }
 
-fn flip(view: FlipView<'_>) -> Flip {
-    let changes = view.changes.into_iter().map(|run| Change {
-        kind: match run.kind {
-            DiffKind::Same => "same",
-            DiffKind::Removed => "removed",
-            DiffKind::Added => "added",
-        },
-        text: if run.kind == DiffKind::Same { run.text } else { with_visible_space(&run.text) },
-    });
+fn flip(view: &FlipView<'_>) -> Flip {
     Flip {
         checkpoint: view.checkpoint.to_owned(),
         task: view.title.to_owned(),
@@ -69,8 +61,34 @@ fn flip(view: FlipView<'_>) -> Flip {
         variants: view.flipped.variants,
         expected: view.flipped.expected.clone(),
         variant: view.flipped.variant.variant.to_string(),
-        changes: changes.collect(),
-        sides: vec![side(&view.flipped.original), side(&view.flipped.variant)],
+        changes: view.changes.iter().map(change).collect(),
+        sides: vec![
+            side(&view.flipped.original, &view.reply_changes, DiffKind::Added),
+            side(&view.flipped.variant, &view.reply_changes, DiffKind::Removed),
+        ],
+    }
+}
+
+fn change(run: &DiffRun) -> Change {
+    Change {
+        kind: match run.kind {
+            DiffKind::Same => "same",
+            DiffKind::Removed => "removed",
+            DiffKind::Added => "added",
+        },
+        text: if run.kind == DiffKind::Same { run.text.clone() } else { with_visible_space(&run.text) },
+    }
+}
+
+/// A reply with what the other one has not marked; without marks where they share no word.
+fn reply(text: &str, runs: &[DiffRun], other: DiffKind) -> Vec<Change> {
+    let share = runs.iter().any(|run| run.kind == DiffKind::Same && run.text.contains(char::is_alphanumeric));
+    if text.is_empty() {
+        Vec::new()
+    } else if share {
+        runs.iter().filter(|run| run.kind != other).map(change).collect()
+    } else {
+        vec![Change { kind: "same", text: text.to_owned() }]
     }
 }
 
@@ -80,13 +98,13 @@ fn with_visible_space(text: &str) -> String {
     if text.chars().all(|c| c == ' ') { text.replace(' ', "␣") } else { text }
 }
 
-fn side(exchange: &Exchange) -> Side {
+fn side(exchange: &Exchange, reply_runs: &[DiffRun], other: DiffKind) -> Side {
     Side {
         name: exchange.variant.to_string(),
         answer: exchange.answer.clone(),
         credit: figure(exchange.credit),
         explanation: exchange.explanation.clone(),
-        reply: exchange.reply.clone(),
+        reply: reply(&exchange.reply, reply_runs, other),
         choices: choices(&exchange.choices),
     }
 }

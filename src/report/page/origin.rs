@@ -32,6 +32,12 @@ pub(super) struct Identity<'a> {
     parameters: String,
 }
 
+/// Names of the runs, or of the files of scores.
+pub(super) fn names(analysis: &Analysis) -> Vec<&str> {
+    let files = analysis.scores.iter().flat_map(|scores| &scores.files).map(|file| file.name.as_str());
+    analysis.runs.iter().map(|run| run.name.as_str()).chain(files).collect()
+}
+
 /// One entry a run.
 pub(super) fn runs(analysis: &Analysis) -> Vec<Run<'_>> {
     let runs = analysis.runs.iter();

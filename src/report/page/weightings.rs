@@ -1,19 +1,19 @@
-//! What the weightings did: a table a benchmark, maps over λp and λr, and performance against sensitivity.
+//! What the weightings did on each benchmark: maps over λp and λr, and a table of all arms.
 
 use serde::Serialize;
 
 use crate::analyze::Analysis;
 use crate::analyze::analysis::{ArmKind, BenchmarkWeightings, Contrast, ContrastVerdict, Headline, WeightingsAnalysis};
-use crate::report::plane::{PlanePoint, plane};
-use crate::report::plot::{legend_mark, spoken};
+use crate::report::tables::{BARE, Names, p_words};
 use crate::report::weighting_lines::{ArmLine, lines, reference_words, seed_notes, shown_sensitivity, verdict_words};
 use crate::sensitivity::Measure;
 use crate::weighting::Weighting;
 
 use super::Number;
+use super::figure::{FigureView, Figures};
 
-/// More arms than this have no label in the plane, the reference, the base and the extremes aside.
-const MOST_LABELS: usize = 8;
+/// More arms than this have maps only: the other formats hold their table.
+const MOST_ARMS: usize = 150;
 
 #[derive(Serialize)]
 pub(super) struct Weightings {
@@ -22,7 +22,7 @@ pub(super) struct Weightings {
     seed_notes: Vec<&'static str>,
     blocks: Vec<Block>,
     aside: Vec<[String; 2]>,
-    marks_svg: [String; 3],
+    hidden_arms: usize,
 }
 
 #[derive(Serialize)]
@@ -32,9 +32,19 @@ struct Block {
     better: &'static str,
     left_out: String,
     sensitivity: &'static str,
+    figures: Vec<FigureView>,
     maps: Vec<Map>,
-    plane_svg: String,
+    heads: Vec<Head>,
+    changes: Vec<&'static str>,
+    against: Vec<&'static str>,
     rows: Vec<Row>,
+}
+
+/// A column of the table of arms.
+#[derive(Serialize)]
+struct Head {
+    name: &'static str,
+    term: &'static str,
 }
 
 #[derive(Serialize)]
@@ -53,7 +63,6 @@ struct Row {
 struct Change {
     number: Number,
     words: &'static str,
-    detail: String,
     is_clear: bool,
 }
 
@@ -63,6 +72,7 @@ struct Map {
     title: String,
     series: String,
     is_sensitivity: bool,
+    bare: &'static str,
     columns: Vec<String>,
     rows: Vec<MapRow>,
 }
@@ -83,16 +93,16 @@ struct MapCell {
 }
 
 /// The section, where weightings are compared.
-pub(super) fn weightings(analysis: &Analysis) -> Option<Weightings> {
+pub(super) fn weightings(analysis: &Analysis, figures: &mut Figures) -> Option<Weightings> {
     let compared = analysis.weightings.as_ref()?;
     let first = compared.benchmarks.first().map(|benchmark| lines(compared, benchmark)).unwrap_or_default();
     Some(Weightings {
         reference: reference_words(compared),
         has_base: has_base(compared),
         seed_notes: seed_notes(&first),
-        blocks: compared.benchmarks.iter().map(|benchmark| block(compared, benchmark)).collect(),
+        blocks: compared.benchmarks.iter().map(|benchmark| block(compared, benchmark, figures)).collect(),
         aside: compared.not_comparable.iter().map(|entry| [entry.checkpoint.clone(), entry.reason.clone()]).collect(),
-        marks_svg: [legend_mark(0), legend_mark(1), legend_mark(2)],
+        hidden_arms: if compared.arms.len() > MOST_ARMS { compared.arms.len() } else { 0 },
     })
 }
 
@@ -101,19 +111,70 @@ fn has_base(compared: &WeightingsAnalysis) -> bool {
     compared.arms.iter().any(|arm| arm.base_arm.is_some() && arm.base_arm != arm.reference)
 }
 
-fn block(compared: &WeightingsAnalysis, benchmark: &BenchmarkWeightings) -> Block {
+fn block(compared: &WeightingsAnalysis, benchmark: &BenchmarkWeightings, figures: &mut Figures) -> Block {
     let lines = lines(compared, benchmark);
     let sensitivity = shown_sensitivity(benchmark);
+    let shown = shown_measures(&lines, sensitivity);
+    let changed = changed_measures(benchmark, &shown, sensitivity);
+    let is_long = lines.len() > MOST_ARMS;
+    let rows = lines.iter().filter(|_| !is_long).map(|line| row(compared, benchmark, line, [&shown, &changed]));
+    let against = ["Change against reference", "Change against base"];
     Block {
         title: benchmark.title.clone(),
         metric: benchmark.metric.clone(),
         better: if benchmark.higher_is_better { "higher is better" } else { "lower is better" },
         left_out: benchmark.left_out.join(", "),
         sensitivity: sensitivity.title(),
+        figures: figures.of_benchmark(&benchmark.benchmark),
         maps: maps(compared, benchmark, &lines, sensitivity),
-        plane_svg: plane(&points(benchmark, &lines, sensitivity)).unwrap_or_default(),
-        rows: lines.iter().map(|line| row(compared, benchmark, line)).collect(),
+        heads: shown.iter().map(|headline| head(*headline)).collect(),
+        changes: changed.iter().map(|headline| headline.title()).collect(),
+        against: against
+            .into_iter()
+            .take(1 + usize::from(has_base(compared)))
+            .filter(|_| !changed.is_empty())
+            .collect(),
+        rows: rows.collect(),
     }
+}
+
+/// The measures that any arm has, each once.
+fn shown_measures(lines: &[ArmLine<'_>], sensitivity: Headline) -> Vec<Headline> {
+    let all = [
+        Headline::Performance,
+        Headline::Perturbed,
+        Headline::WorstCase,
+        sensitivity,
+        Headline::Spread,
+        Headline::Variance,
+    ];
+    let has = |headline: Headline| lines.iter().any(|line| line.value(headline).is_some_and(|v| v.point().is_some()));
+    let mut shown = Vec::new();
+    for headline in all {
+        if !shown.contains(&headline) && (headline == Headline::Performance || has(headline)) {
+            shown.push(headline);
+        }
+    }
+    shown
+}
+
+/// The measures whose changes are shown; none where nothing is paired: a table of scores.
+fn changed_measures(benchmark: &BenchmarkWeightings, shown: &[Headline], sensitivity: Headline) -> Vec<Headline> {
+    let paired = benchmark.rows.iter().flat_map(|row| &row.measures).any(|entry| entry.against_reference.is_some());
+    let all = [Headline::Performance, sensitivity];
+    all.into_iter().filter(|headline| paired && shown.contains(headline)).collect()
+}
+
+fn head(headline: Headline) -> Head {
+    let term = match headline {
+        Headline::Performance | Headline::Perturbed => "original",
+        Headline::WorstCase => "worst-case",
+        Headline::Posix => "posix",
+        Headline::Spread => "spread",
+        Headline::Variance => "sd",
+        Headline::FlipRate => "flip-rate",
+    };
+    Head { name: headline.title(), term }
 }
 
 fn may_be_best(benchmark: &BenchmarkWeightings, line: &ArmLine<'_>) -> bool {
@@ -121,25 +182,18 @@ fn may_be_best(benchmark: &BenchmarkWeightings, line: &ArmLine<'_>) -> bool {
     sets.any(|set| set.series == line.arm.series && set.not_worse.contains(&line.arm.id))
 }
 
-fn row(compared: &WeightingsAnalysis, benchmark: &BenchmarkWeightings, line: &ArmLine<'_>) -> Row {
+fn row(
+    compared: &WeightingsAnalysis,
+    benchmark: &BenchmarkWeightings,
+    line: &ArmLine<'_>,
+    [shown, compared_in]: [&[Headline]; 2],
+) -> Row {
     let [prompt, response] = line.weights();
-    let shown = [
-        Headline::Performance,
-        Headline::Perturbed,
-        Headline::WorstCase,
-        line.sensitivity,
-        Headline::Spread,
-        Headline::Variance,
-    ];
-    let mut changes =
-        [Headline::Performance, line.sensitivity].map(|h| change(h, line.contrast(h))).into_iter().collect::<Vec<_>>();
+    let mut changes = compared_in.iter().map(|h| change(*h, line.contrast(*h))).collect::<Vec<_>>();
     if has_base(compared) {
-        let entries = [Headline::Performance, line.sensitivity];
-        changes.extend(entries.map(|h| change(h, line.entry(h).and_then(|entry| entry.against_base.as_ref()))));
+        let base = |h: Headline| line.entry(h).and_then(|entry| entry.against_base.as_ref());
+        changes.extend(compared_in.iter().map(|h| change(*h, base(*h))));
     }
-    // Where the spread stands for sensitivity it needs no column of its own.
-    let twice = line.sensitivity == Headline::Spread;
-    let places = shown.iter().enumerate().filter(|(place, _)| !(twice && *place == 4));
     Row {
         arm: line.arm.id.clone(),
         name: line.name(),
@@ -147,7 +201,7 @@ fn row(compared: &WeightingsAnalysis, benchmark: &BenchmarkWeightings, line: &Ar
         response,
         seeds: line.seeds(),
         may_be_best: may_be_best(benchmark, line),
-        numbers: places.map(|(_, headline)| Number::optional(line.value(*headline))).collect(),
+        numbers: shown.iter().map(|headline| Number::optional(line.value(*headline))).collect(),
         changes,
     }
 }
@@ -155,15 +209,13 @@ fn row(compared: &WeightingsAnalysis, benchmark: &BenchmarkWeightings, line: &Ar
 fn change(headline: Headline, contrast: Option<&Contrast>) -> Change {
     let Some(contrast) = contrast else {
         let none = Measure::undefined("not compared with itself, or with nothing");
-        return Change { number: Number::of(&none), words: "", detail: String::new(), is_clear: false };
+        return Change { number: Number::of(&none), words: "", is_clear: false };
     };
-    let p = contrast.p_adjusted.map(|p| if p < 0.001 { "p < 0.001".to_owned() } else { format!("p {p:.3}") });
+    let p = contrast.p_adjusted.map(p_words);
+    let detail = p.map(|p| format!("{p} after Holm over {}, against {}", contrast.comparisons, contrast.with));
     Change {
-        number: Number::signed(&contrast.difference),
+        number: Number::signed(&contrast.difference).explained(detail.as_deref().unwrap_or_default()),
         words: verdict_words(headline, contrast.verdict),
-        detail: p
-            .map(|p| format!("{p} after Holm over {}, against {}", contrast.comparisons, contrast.with))
-            .unwrap_or_default(),
         is_clear: matches!(contrast.verdict, ContrastVerdict::Better | ContrastVerdict::Worse),
     }
 }
@@ -178,22 +230,17 @@ fn maps(
     let tuned = lines.iter().filter(|line| line.arm.kind == ArmKind::Weighting);
     let series = tuned.map(|line| line.arm.series).collect::<std::collections::BTreeSet<_>>();
     let single = compared.has_one_series();
+    let names = Names::of(compared);
     let mut out = Vec::new();
     for number in series {
         for headline in [Headline::Performance, sensitivity] {
             let own = lines.iter().filter(|line| line.arm.kind == ArmKind::Weighting && line.arm.series == number);
             let own = own.collect::<Vec<_>>();
-            let name = own.first().filter(|_| !single).map(|line| {
-                [line.arm.stage.as_deref(), line.arm.base.as_deref()]
-                    .into_iter()
-                    .flatten()
-                    .collect::<Vec<_>>()
-                    .join(" of ")
-            });
+            let name = if single { String::new() } else { names.series(number) };
             let bases =
                 own.iter().filter_map(|line| line.arm.base_arm.as_ref()).collect::<std::collections::BTreeSet<_>>();
             let base = lines.iter().find(|line| bases.contains(&line.arm.id));
-            out.extend(map(benchmark, &own, base, headline, name.unwrap_or_default()));
+            out.extend(map(benchmark, &own, base, headline, name.clone()));
         }
     }
     out
@@ -220,6 +267,8 @@ fn map(
     if prompts.len() < 2 || responses.len() < 2 || points.is_empty() {
         return None;
     }
+    let mut estimates = own.iter().filter_map(|line| line.value(headline)?.estimate());
+    let is_bare = estimates.all(|estimate| estimate.interval.is_none());
     let low = points.iter().copied().fold(f64::INFINITY, f64::min);
     let high = points.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     // Deep colour: high performance (low, for perplexities), or much sensitivity.
@@ -237,7 +286,7 @@ fn map(
         let value = found.and_then(|line| line.value(headline));
         let contrast = found.and_then(|line| line.contrast(headline));
         MapCell {
-            number: value.map(Number::of),
+            number: value.map(|value| if is_bare { Number::bare(value) } else { Number::of(value) }),
             what: if untuned && found.is_some() { "base" } else { "" },
             strength: format!("{:.3}", value.and_then(Measure::point).map_or(0.0, strength)),
             is_clear: contrast.is_some_and(|c| matches!(c.verdict, ContrastVerdict::Better | ContrastVerdict::Worse)),
@@ -248,6 +297,7 @@ fn map(
         title: headline.title().to_owned(),
         series,
         is_sensitivity: headline.is_sensitivity(),
+        bare: if is_bare { BARE } else { "" },
         columns: responses.iter().map(ToString::to_string).collect(),
         rows: prompts
             .iter()
@@ -261,42 +311,4 @@ fn map(
 
 fn pair(weighting: Weighting) -> (u64, u64) {
     (weighting.prompt().to_bits(), weighting.response().to_bits())
-}
-
-fn points(benchmark: &BenchmarkWeightings, lines: &[ArmLine<'_>], sensitivity: Headline) -> Vec<PlanePoint> {
-    let known = lines.iter().filter_map(|line| {
-        let across = line.value(sensitivity)?.estimate()?;
-        Some((line, *across, *line.value(Headline::Performance)?.estimate()?))
-    });
-    let known = known.collect::<Vec<_>>();
-    let many = known.len() > MOST_LABELS;
-    let best = benchmark.best.iter().map(|set| set.best.as_str()).collect::<std::collections::BTreeSet<_>>();
-    known
-        .into_iter()
-        .map(|(line, across, up)| {
-            let colour = match line.arm.kind {
-                ArmKind::Base => 2,
-                _ if line.arm.weighting == Some(Weighting::CONVENTIONAL) => 1,
-                _ => 0,
-            };
-            let name = match (line.arm.kind, line.arm.weighting) {
-                (ArmKind::Base, _) => "base".to_owned(),
-                (_, Some(weighting)) => format!("{}, {}", weighting.prompt(), weighting.response()),
-                _ => "not known".to_owned(),
-            };
-            let labelled = !many || colour > 0 || best.contains(line.arm.id.as_str());
-            PlanePoint {
-                spoken: format!(
-                    "{name}: performance {}; {} {}",
-                    spoken(Some(&up)),
-                    sensitivity.title(),
-                    spoken(Some(&across))
-                ),
-                label: if labelled { name } else { String::new() },
-                across,
-                up,
-                colour,
-            }
-        })
-        .collect()
 }

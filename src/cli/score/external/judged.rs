@@ -139,6 +139,7 @@ fn manifest(task: &Task, plan: &[PlanRecord], label: &str) -> anyhow::Result<Man
             system_instruction: None,
             gen_kwargs: None,
             posix: None,
+            likelihood: None,
         },
         checkpoints: vec![CheckpointEntry {
             label: label.to_owned(),
