@@ -282,10 +282,3 @@ fn a_few_numbers_far_away_take_neither_the_colours_nor_the_frame_from_the_others
     assert!(plane.inline_svg().contains("hollow: outside the frame"));
     assert!(plane.inline_svg().contains("performance -40.00 ["));
 }
-
-#[test]
-fn demo() {
-    let Ok(path) = std::env::var("WIT_EVAL_ANALYSIS") else { return };
-    let a: wit_eval::analyze::Analysis = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
-    keep("demo", &figures(&a));
-}

@@ -1,5 +1,12 @@
 //! The gate: simulated error rates of the decision, its documents, and the GitHub action's own shell steps.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::print_stdout, missing_docs)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    missing_docs
+)]
 
 #[path = "gate/pairs.rs"]
 mod pairs;

@@ -182,6 +182,13 @@ mod tests {
         assert!(binary(190, 1, 9).p_at_least(0.0) < 0.03);
     }
 
+    /// 60 of 200 lost and none gained: Wald's interval is -0.3 ± 0.053, and the score interval is no wider by much.
+    #[test]
+    fn one_sided_changes_have_an_interval_around_them() {
+        let interval = binary(140, 0, 60).interval(0.05).unwrap();
+        assert!((-0.37..-0.34).contains(&interval.low) && (-0.26..-0.24).contains(&interval.high), "{interval:?}");
+    }
+
     #[test]
     fn many_graded_differences_get_students_interval() {
         let pairs = (0..400).map(|i| (0.5, 0.5 + 0.3 * f64::from(i).sin())).collect::<Vec<_>>();

@@ -8,7 +8,7 @@ use wit_eval::paired::PairedTask;
 use crate::pairs::{column, task};
 
 /// Everything that could act on a reader's terminal, browser, forge or log.
-const HOSTILE: &str = "::error::a%,b\n::set-output name=x::y\r|`<b>&]]>\u{1b}[31m\u{202e}@team #1 [x](y)";
+const HOSTILE: &str = "::error::a%,b\n::set-output name=x::y\r|`<b>&]]>\u{1b}[31m\u{202e}@team #1 [x](y) ##[stop-commands]z ::warning::again and more words that do not fit into a line";
 
 fn flat(name: &str, right: usize, wrong: usize, lost: usize, gained: usize) -> PairedTask {
     let parts = [(right, (1.0, 1.0)), (wrong, (0.0, 0.0)), (lost, (1.0, 0.0)), (gained, (0.0, 1.0))];
@@ -146,8 +146,13 @@ fn hostile_names_stay_text_in_every_format() {
             assert_eq!(last, gate.conclusion.line(), "{format}");
         }
     }
+    let terminal = render(&gate, GateFormat::Terminal).unwrap();
+    let begins = |line: &&str| line.trim_start().starts_with("::");
+    assert!(!terminal.lines().any(|line| begins(&line)), "{terminal}");
+    assert!(terminal.lines().all(|line| line.chars().count() <= 100), "{terminal}");
     let commands = render(&gate, GateFormat::Github).unwrap();
-    let commands = commands.lines().filter(|line| line.trim_start().starts_with("::")).collect::<Vec<_>>();
+    assert!(!terminal.contains("##[") && !commands.contains("##["));
+    let commands = commands.lines().filter(begins).collect::<Vec<_>>();
     assert_eq!(commands.len(), 3, "{commands:?}");
     for command in commands {
         let properties = command.trim_start_matches("::").split("::").next().unwrap();

@@ -39,7 +39,7 @@ impl TinyRun<'_> {
         manifest.checkpoints = vec![checkpoint(self.label, None)];
         manifest.tasks = vec![task(self.task, OutputType::MultipleChoice, &["none"], &[Metric::Acc])];
         manifest.groups.clear();
-        manifest.settings.tasks = self.task.to_owned();
+        self.task.clone_into(&mut manifest.settings.tasks);
         manifest.settings.perturbations = vec!["typo@default:1".to_owned()];
         manifest.settings.posix = Some(PosixSettings { instances_per_task: SETS, max_new_tokens: 16 });
         manifest.plan = Digest::of_json(&plan).unwrap();

@@ -423,9 +423,19 @@ fn a_report_of_scores_alone_has_no_empty_sections_for_runs() {
 
 #[test]
 fn replies_are_marked_where_they_differ() {
-    let html = render(&super::PLAIN, Format::Html).unwrap();
-    let replies = html.split("class=\"reply\"").skip(1).filter_map(|rest| rest.split("</pre>").next());
-    let replies = replies.collect::<Vec<_>>();
-    assert!(!replies.is_empty());
-    assert!(replies.iter().all(|reply| !(reply.contains("<del>") && reply.contains("<ins>"))), "one side, one mark");
+    let mut analysis = super::PLAIN.clone();
+    let task = &mut analysis.checkpoints[0].tasks[0];
+    task.flipped.truncate(1);
+    let flipped = &mut task.flipped[0];
+    for (exchange, reply) in [(&mut flipped.original, "It is Paris today"), (&mut flipped.variant, "It is Rome today")]
+    {
+        exchange.choices.clear();
+        reply.clone_into(&mut exchange.reply);
+    }
+    let html = render(&analysis, Format::Html).unwrap();
+    assert!(html.contains(">It is <del>Paris</del> today</pre>"), "the original's side marks what is gone");
+    assert!(html.contains(">It is <ins>Rome</ins> today</pre>"), "the variant's side marks what is new");
+    assert!(html.contains("del::before") && html.contains("ins::before"), "signs mark without colour");
+    let markdown = render(&analysis, Format::Markdown).unwrap();
+    assert!(markdown.contains("It is [-Paris-]{+Rome+} today"));
 }

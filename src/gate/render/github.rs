@@ -51,7 +51,12 @@ pub fn annotations(gate: &Gate) -> String {
 
 fn command(out: &mut String, kind: &str, title: &str, message: &str) {
     // Writing to a String cannot fail.
-    let _ = writeln!(out, "::{kind} title={}::{}", property(&visible_line(title)), data(&visible_line(message)));
+    let _ = writeln!(out, "::{kind} title={}::{}", property(&literal(title)), data(&literal(message)));
+}
+
+/// A name as text.
+fn literal(text: &str) -> String {
+    terminal::harmless(&visible_line(text))
 }
 
 /// The message of a workflow command.

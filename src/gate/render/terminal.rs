@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use comfy_table::{ContentArrangement, Table, presets};
+use comfy_table::{ContentArrangement, Table, TableComponent, presets};
 
 use crate::analyze::number::{count, counted, figure};
 use crate::gate::results::{CheckResult, Gate};
@@ -57,18 +57,18 @@ pub(super) fn sight(check: &CheckResult) -> (String, String) {
 }
 
 pub(super) fn render(gate: &Gate) -> String {
-    let mut out = format!("{}: {}\n\n", headline(gate, visible_line), tally(gate));
+    let mut out = wrapped(&format!("{}: {}", headline(gate, visible_line), tally(gate))) + "\n\n";
     if !gate.checks.is_empty() {
         let mut table = Table::new();
-        table.load_preset(presets::UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
-        table.set_width(TERMINAL_WIDTH);
+        table.load_preset(presets::UTF8_BORDERS_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
+        table.remove_style(TableComponent::HorizontalLines).set_width(TERMINAL_WIDTH);
         table.set_header(["verdict", "of", "measure", "base", "cand.", "difference", "margin", "detects", "needs"]);
         for check in &gate.checks {
             let (detectable, needed) = sight(check);
             table.add_row([
                 check.verdict.as_str().to_owned(),
-                visible_line(&check.subject),
-                visible_line(&check.measure_words()),
+                harmless(&visible_line(&check.subject)),
+                harmless(&visible_line(&check.measure_words())),
                 figure(check.baseline),
                 figure(check.candidate),
                 check.difference_words(),
@@ -77,20 +77,46 @@ pub(super) fn render(gate: &Gate) -> String {
                 needed,
             ]);
         }
-        for column in table.column_iter_mut() {
-            column.set_padding((0, 1));
+        // The border stands before every line: a name that is broken over lines cannot begin one.
+        for (index, column) in table.column_iter_mut().enumerate() {
+            column.set_padding((u16::from(index == 0), 1));
         }
         let _ = writeln!(out, "{table}\n");
     }
     for check in gate.checks.iter().filter(|check| check.verdict != Verdict::Unchanged) {
         let line = format!("{} {}: {}: {}", check.verdict.as_str(), check.subject, check.measure_words(), check.reason);
-        let _ = writeln!(out, "{}", visible_line(&line));
+        let _ = writeln!(out, "{}", wrapped(&visible_line(&line)));
     }
     for (word, lines) in [("missing", &gate.missing), ("not checked", &gate.left_out), ("note", &gate.notes)] {
         for line in lines {
-            let _ = writeln!(out, "{word}: {}", visible_line(line));
+            let _ = writeln!(out, "{}", wrapped(&format!("{word}: {}", visible_line(line))));
         }
     }
-    let _ = writeln!(out, "\n{}\n\n{}", legend(gate), gate.conclusion.line());
+    let _ = writeln!(out, "\n{}\n\n{}", wrapped(&legend(gate)), gate.conclusion.line());
+    harmless(&out)
+}
+
+/// Text in which no name is a command to a runner that reads the log: `##[` acts wherever it stands, `::` at the beginning
+/// of a line.
+pub(super) fn harmless(text: &str) -> String {
+    text.replace("##[", "## [")
+}
+
+/// Breaks a line between words; what follows the first begins with a mark, so that no name does.
+fn wrapped(line: &str) -> String {
+    let mut out = String::new();
+    let mut width = 0;
+    for word in harmless(line).split(' ') {
+        let length = word.chars().count();
+        if width > 0 && width + 1 + length > usize::from(TERMINAL_WIDTH) {
+            out.push_str("\n  | ");
+            width = 4;
+        } else if width > 0 {
+            out.push(' ');
+            width += 1;
+        }
+        out.push_str(word);
+        width += length;
+    }
     out
 }

@@ -40,10 +40,12 @@ pub(super) fn draw(view: &View<'_>, figures: &mut Vec<Figure>) {
     let estimates = gains.filter_map(|gain| known(&gain.relative)).collect::<Vec<_>>();
     let has_mean = numbers.len() > 1 && !picture.mean_gains.is_empty();
     let interval = estimates.iter().any(|estimate| estimate.interval.is_some());
-    let dot = |shape, colour| Sample::Dot { shape, colour, hollow: false, faded: false, interval };
-    let mut entries = vec![(dot(Shape::Circle, 0), "best cell of a series over (0, 1)")];
+    let dot = |shape, colour, interval| Sample::Dot { shape, colour, hollow: false, faded: false, interval };
+    let means = picture.mean_gains.iter().filter_map(|mean| known(&mean.relative));
+    let mean_interval = has_mean && means.into_iter().any(|mean| mean.interval.is_some());
+    let mut entries = vec![(dot(Shape::Circle, 0, interval), "best cell of a series over (0, 1)")];
     if has_mean {
-        entries.push((dot(Shape::Diamond, 1), "mean over series, each counting once"));
+        entries.push((dot(Shape::Diamond, 1, mean_interval), "mean over series, each counting once"));
     }
     let chosen = picture.gains.iter().map(|gain| gain.chosen_from).max().unwrap_or(0);
     let title = "Relative gain of the best cell over conventional tuning (0, 1)".to_owned();
@@ -55,13 +57,18 @@ pub(super) fn draw(view: &View<'_>, figures: &mut Vec<Figure>) {
         title,
         caption: format!(
             "(best - reference) / reference, by performance; in brackets the best cell, (λp, λr). The best cell is the largest of up to {chosen} noisy \
-             numbers, so its point is too high on average. {}{}",
+             numbers, so its point is too high on average. {}{}{}",
             if interval {
                 "An interval holds for all the cells that the best was chosen from; where it reaches the dashed line, the gain is not shown. ±?: no interval. "
             } else {
                 "±?: no interval. "
             },
-            basis(&estimates, view.level, "Lines are")
+            basis(&estimates, view.level, "Lines are"),
+            if mean_interval {
+                " The line on a mean is its interval, as if series were independent; those that share a model or data are not."
+            } else {
+                ""
+            }
         ),
         key: key(&entries),
     };

@@ -46,7 +46,7 @@ pub(super) fn draw(view: &View<'_>, benchmark: &BenchmarkWeightings, figures: &m
         panels.push((Some(grid.number), panel));
         has_front |= steps.len() > 1;
         has_faded |= points.iter().any(|point| point.emphasis == Emphasis::Faint);
-        has_far |= has_outside(&points);
+        has_far |= has_outside(&points, &axes);
         has_base |= points.iter().any(|point| point.shape == Shape::Square);
         estimates.extend(points.iter().map(|point| point.up));
         shown = shown.or(Some(sensitivity));
@@ -98,6 +98,8 @@ fn axes(benchmark: &BenchmarkWeightings, sensitivity: Headline) -> Axes {
     Axes {
         across: format!("{}{unit} ({})", sensitivity.title(), direction(sensitivity)),
         up: format!("{}: {}", measure_words(benchmark, Headline::Performance), direction(Headline::Performance)),
+        // How far apart weightings are in sensitivity is what the plane is for.
+        fences_across: false,
     }
 }
 

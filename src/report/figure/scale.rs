@@ -75,14 +75,14 @@ pub(super) fn range(values: impl IntoIterator<Item = f64>) -> Option<(f64, f64)>
 /// Fewer values than this have no bulk.
 const FEWEST_FOR_BULK: usize = 8;
 
-/// The ends of the bulk of the drawable values: least and greatest, but at most 1.5 interquartile ranges beyond the quartiles
-/// (Tukey's fences), so that a few values far away do not take the room of all others.
+/// The ends of the bulk of the drawable values: least and greatest, but at most 3 interquartile ranges beyond the quartiles
+/// (Tukey's outer fences), so that a few values far away do not take the room of all others.
 pub(super) fn bulk(values: impl IntoIterator<Item = f64>) -> Option<(f64, f64)> {
     let mut values = values.into_iter().filter(|value| is_drawable(*value)).collect::<Vec<_>>();
     values.sort_unstable_by(f64::total_cmp);
     let (low, high) = (*values.first()?, *values.last()?);
     let (first, third) = (*values.get(values.len() / 4)?, *values.get(values.len() * 3 / 4)?);
-    let fence = 1.5 * (third - first);
+    let fence = 3.0 * (third - first);
     if values.len() < FEWEST_FOR_BULK || fence <= 0.0 {
         return Some((low, high));
     }

@@ -40,13 +40,15 @@ pub(super) struct Point {
 pub(super) struct Axes {
     pub across: String,
     pub up: String,
+    /// Whether points far from the others stand at the left or right edge, as they do at the lower and upper one.
+    pub fences_across: bool,
 }
 
 /// Whether a point is far from the others, so that it stands at the edge of the frame.
-pub(super) fn has_outside(points: &[Point]) -> bool {
+pub(super) fn has_outside(points: &[Point], axes: &Axes) -> bool {
     let is_outside = |values: Vec<f64>| bulk(values.iter().copied()) != range(values);
-    is_outside(points.iter().map(|p| p.across.point).collect())
-        || is_outside(points.iter().map(|p| p.up.point).collect())
+    let across = axes.fences_across && is_outside(points.iter().map(|p| p.across.point).collect());
+    across || is_outside(points.iter().map(|p| p.up.point).collect())
 }
 
 /// Points in a frame, with a stepped line through those at `front`, by rising `across`. `None` without a point.
@@ -54,8 +56,8 @@ pub(super) fn scatter(title: &str, axes: &Axes, points: &[Point], front: &[usize
     let mut canvas = Canvas::default();
     let top = heading(&mut canvas, title, PANEL_WIDTH) + 18.0;
     let frame = Area { x: LEFT, y: top, width: PANEL_WIDTH - LEFT - 6.0, height: HEIGHT };
-    let across = axis_scale(points.iter().map(|point| &point.across), frame.x, frame.right())?;
-    let up = axis_scale(points.iter().map(|point| &point.up), frame.bottom(), frame.y)?;
+    let across = axis_scale(points.iter().map(|point| &point.across), axes.fences_across, frame.x, frame.right())?;
+    let up = axis_scale(points.iter().map(|point| &point.up), true, frame.bottom(), frame.y)?;
     grid(&mut canvas, frame, &across, &up);
     canvas.text("wf-s wf-m", [f64::midpoint(frame.x, frame.right()), frame.bottom() + 34.0], &axes.across);
     canvas.text("wf-s", [0.0, frame.y - 8.0], &axes.up);
@@ -93,8 +95,14 @@ pub(super) fn scatter(title: &str, axes: &Axes, points: &[Point], front: &[usize
 }
 
 /// A scale over the bulk of the points, and over their intervals as far as these do not squeeze the points together.
-fn axis_scale<'a>(estimates: impl Iterator<Item = &'a Estimate> + Clone, from: f64, to: f64) -> Option<Scale> {
-    let (low, high) = bulk(estimates.clone().map(|estimate| estimate.point))?;
+fn axis_scale<'a>(
+    estimates: impl Iterator<Item = &'a Estimate> + Clone,
+    fences: bool,
+    from: f64,
+    to: f64,
+) -> Option<Scale> {
+    let points = estimates.clone().map(|estimate| estimate.point);
+    let (low, high) = if fences { bulk(points) } else { range(points) }?;
     let room = ((high - low) * LONGEST_WHISKER).max(high.abs() * 1e-3);
     let shown = estimates.flat_map(ends).map(|value| value.clamp(low - room, high + room));
     Scale::over(shown, from, to, 5.0)

@@ -11,7 +11,7 @@ use super::grids::{arm_label, arm_words, is_conventional, series_name};
 use super::key::{Sample, key};
 use super::numbers::{basis, known, spoken};
 use super::plane::marks;
-use super::scatter::{Axes, Emphasis, Point, scatter};
+use super::scatter::{Axes, Emphasis, Point, has_outside, scatter};
 use super::{Draft, Figure, FigureKind, View};
 
 /// One figure a pair of benchmarks, one panel a series.
@@ -31,6 +31,7 @@ pub(super) fn draw(view: &View<'_>, figures: &mut Vec<Figure>) {
         let axes = Axes {
             across: format!("conversation: {}", benchmark_title(view, conversation)),
             up: format!("adherence: {}", benchmark_title(view, adherence)),
+            fences_across: true,
         };
         let panels = drawn.iter().filter_map(|(trade_off, points)| {
             let correlation = known(&trade_off.correlation).map(|_| format!(": Spearman {}", short(trade_off)));
@@ -47,6 +48,15 @@ pub(super) fn draw(view: &View<'_>, figures: &mut Vec<Figure>) {
         );
         let interval = drawn.iter().flat_map(|(_, points)| points).any(|point| point.up.interval.is_some());
         let dot = |shape, colour| Sample::Dot { shape, colour, hollow: false, faded: false, interval };
+        let mut entries = vec![
+            (dot(Shape::Circle, 0), "a weighting, (λp, λr)"),
+            (dot(Shape::Circle, 3), "best by one of the two, by points"),
+            (dot(Shape::Diamond, 1), "conventional tuning (0, 1)"),
+        ];
+        if drawn.iter().any(|(_, points)| has_outside(points, &axes)) {
+            let hollow = Sample::Dot { shape: Shape::Circle, colour: 0, hollow: true, faded: false, interval: false };
+            entries.push((hollow, "hollow: outside the frame, drawn at its edge"));
+        }
         let draft = Draft {
             kind: FigureKind::TradeOff,
             benchmark: None,
@@ -57,11 +67,7 @@ pub(super) fn draw(view: &View<'_>, figures: &mut Vec<Figure>) {
                 "Up: more adherence; right: better conversation. If the two asked for different weightings, the best by one would not be the best by the other; \
                  labelled: the best by each, and conventional tuning. Spearman's correlation is over weightings. {basis}"
             ),
-            key: key(&[
-                (dot(Shape::Circle, 0), "a weighting, (λp, λr)"),
-                (dot(Shape::Circle, 3), "best by one of the two, by points"),
-                (dot(Shape::Diamond, 1), "conventional tuning (0, 1)"),
-            ]),
+            key: key(&entries),
         };
         draft.finish(panels, figures);
     }

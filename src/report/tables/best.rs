@@ -20,7 +20,9 @@ pub(super) fn section(picture: &Picture, names: &Names<'_>) -> Option<Section> {
     let mut tables = groupings
         .into_iter()
         .map(|(grouping, title)| {
-            let own = picture.best_weights.iter().filter(|entry| entry.grouping == grouping);
+            // A mean over one grid is that grid's best cell, which has a table of its own.
+            let is_mean = picture.best_weights.iter().any(|entry| entry.grouping == grouping && entry.grids > 1);
+            let own = picture.best_weights.iter().filter(|entry| is_mean && entry.grouping == grouping);
             let columns = ["", "Stage", "mean best λp", "mean best λr", "Grids"];
             Table::new(title, columns, own.map(|entry| weights_row(entry, names)).collect()).without_empty_columns()
         })

@@ -11,7 +11,9 @@ const LEAD: &str = "Relative gain of the best cell over conventional tuning (0, 
 
 /// Mean gains, then one table a benchmark.
 pub(super) fn section(picture: &Picture, names: &Names<'_>) -> Option<Section> {
-    let mean = picture.mean_gains.iter().map(|gain| {
+    // A mean over one grid is that grid's gain, which has a table of its own.
+    let is_mean = picture.mean_gains.iter().any(|gain| gain.series > 1);
+    let mean = picture.mean_gains.iter().filter(|_| is_mean).map(|gain| {
         vec![
             Cell::Name(names.benchmark(&gain.benchmark)),
             Cell::name(gain.stage.as_deref().unwrap_or_default()),
