@@ -33,7 +33,8 @@ fn a_table_of_scores_becomes_a_report_beside_it_with_figures() {
     }
     let drawn = fs::read_dir(made.join("figures")).unwrap().map(|entry| entry.unwrap().file_name());
     let drawn = drawn.map(|name| name.to_string_lossy().into_owned()).collect::<Vec<_>>();
-    assert!(drawn.iter().any(|name| name.ends_with(".svg")) && drawn.iter().any(|name| name.ends_with(".png")));
+    let has = |end: &str| drawn.iter().any(|name| name.ends_with(end));
+    assert!(has(".svg") && has(".png"), "{drawn:?}");
     let again =
         report(here, &["--scores", "grids/t.csv", "--output_path", "plain", "--no-figures", "--scale", "MT-Bench=1"]);
     assert_eq!(again.0, Some(0), "{}", again.2);
@@ -49,8 +50,7 @@ fn what_cannot_be_reported_exits_with_2_or_3_and_says_what_to_do() {
     fs::write(here.join("t.csv"), TABLE).unwrap();
     fs::write(here.join("empty.csv"), "").unwrap();
     fs::write(here.join("inf.csv"), TABLE.replace(",60", ",inf")).unwrap();
-    fs::write(here.join("lone.csv"), TABLE.lines().take(2).map(|line| format!("{line}\n")).collect::<String>())
-        .unwrap();
+    fs::write(here.join("lone.csv"), TABLE.lines().take(2).collect::<Vec<_>>().join("\n")).unwrap();
     let cases: [(&[&str], i32, &str); 9] = [
         (&[], 2, "<RUN"),
         (&["run", "--scores", "t.csv"], 2, "RUN and --scores together: runs are compared instance by instance"),

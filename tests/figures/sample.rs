@@ -213,6 +213,7 @@ impl Sample<'_> {
                 stage: Some("sft".to_owned()),
                 relative: self.measure(0.0655 + 0.01 * number as f64, 0.02),
                 series: self.series,
+                as_given: None,
             });
             picture.correlations.extend(self.correlations(&benchmark.benchmark, number));
         }
@@ -266,6 +267,7 @@ impl Sample<'_> {
             reference_value: self.measure(0.49, 0.03),
             relative: self.measure(0.07 + 0.06 * noise(set.series * 13 + number), 0.05),
             chosen_from: set.arms,
+            as_given: None,
         }
     }
 

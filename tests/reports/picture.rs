@@ -98,12 +98,14 @@ fn picture(name: &str, series: usize, value: fn(f64) -> Measure) -> Picture {
             reference_value: value(0.55),
             relative: value(0.109),
             chosen_from: 3,
+            as_given: None,
         }],
         mean_gains: vec![MeanGain {
             benchmark: benchmark(),
             stage: Some(name.to_owned()),
             relative: value(0.0676),
             series: 15,
+            as_given: None,
         }],
         counts: vec![Count {
             name: "best_prompt_weight_within_0_0.6".to_owned(),

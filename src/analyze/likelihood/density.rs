@@ -93,7 +93,7 @@ mod tests {
         (0.0, 0.164_239_253_326_962_26),
     ];
 
-    /// SciPy 1.17.1: `gaussian_kde(x, bw_method=h / np.std(x, ddof=1))` with
+    /// `SciPy` 1.17.1: `gaussian_kde(x, bw_method=h / np.std(x, ddof=1))` with
     /// `h = 0.9 * min(np.std(x, ddof=1), iqr(x) / 1.34) * 8 ** -0.2`, at `x` plus at `-x`.
     #[test]
     fn the_density_is_that_of_scipy_under_the_same_bandwidth() {

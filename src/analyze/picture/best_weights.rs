@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 
 use crate::analyze::weightings::results::{Headline, WeightingsAnalysis};
 use crate::sensitivity::Measure;
-use crate::stats::clustered_mean;
+use crate::stats::mean_estimate;
 
 use super::grid::{clusters, described, mean_over_grids, top_benchmarks};
 use super::types::{BestCell, BestWeights, Grouping};
 
 /// By benchmark (in their order, the mean over benchmarks included), data set and model, for each stage. The intervals are
-/// Student's over grids clustered by base model (by series where fewer than two models are known, and within a model).
+/// those of a share (weights lie in [0, 1]) over grids clustered by base model (by series where fewer than two models are known, and within a model).
 pub(super) fn best_weights(analysis: &WeightingsAnalysis, cells: &[BestCell], level: f64) -> Vec<BestWeights> {
     let top = top_benchmarks(analysis).iter().map(|benchmark| benchmark.benchmark.as_str()).collect::<Vec<_>>();
     let order = |name: &str| analysis.benchmarks.iter().position(|benchmark| benchmark.benchmark == name);
@@ -34,7 +34,7 @@ pub(super) fn best_weights(analysis: &WeightingsAnalysis, cells: &[BestCell], le
         let clusters = if grouping == Grouping::Model { series } else { clusters(analysis, &series) };
         let mean = |weight: &dyn Fn(&BestCell) -> f64| {
             let values = cells.iter().map(|cell| weight(cell)).collect::<Vec<_>>();
-            mean_over_grids(&values, &clusters, level, clustered_mean)
+            mean_over_grids(&values, &clusters, level, mean_estimate)
                 .map_or_else(|| Measure::undefined("there is no grid"), Measure::Defined)
         };
         BestWeights {

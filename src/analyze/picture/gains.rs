@@ -28,6 +28,7 @@ fn gain(grid: &Grid<'_>, evidence: &Evidence) -> Option<Gain> {
         reference_value: reference.entry.value.clone(),
         relative: relative(grid, best.arm.id.as_str(), evidence),
         chosen_from: grid.cells.len(),
+        as_given: None,
     })
 }
 
@@ -73,15 +74,19 @@ pub(super) fn mean_gains(analysis: &WeightingsAnalysis, gains: &[Gain], level: f
             groups.entry((stage, place, &gain.benchmark)).or_default().push((gain.series, point));
         }
     }
-    let entry = |((stage, _, benchmark), points): (_, Vec<(usize, f64)>)| {
-        let (series, values): (Vec<_>, Vec<_>) = points.into_iter().unzip();
-        let mean = mean_over_grids(&values, &clusters(analysis, &series), level, clustered_mean);
-        MeanGain {
-            benchmark: str::to_owned(benchmark),
-            stage,
-            relative: mean.map_or_else(|| Measure::undefined("no gain is known"), Measure::Defined),
-            series: series.len(),
-        }
+    let entry = |((stage, _, benchmark), points): (_, Vec<(usize, f64)>)| MeanGain {
+        benchmark: str::to_owned(benchmark),
+        stage,
+        relative: mean_gain(analysis, &points, level),
+        series: points.len(),
+        as_given: None,
     };
     groups.into_iter().map(entry).collect()
+}
+
+/// The mean of gains, each with its series.
+pub(in crate::analyze) fn mean_gain(analysis: &WeightingsAnalysis, gains: &[(usize, f64)], level: f64) -> Measure {
+    let (series, values): (Vec<_>, Vec<_>) = gains.iter().copied().unzip();
+    let mean = mean_over_grids(&values, &clusters(analysis, &series), level, clustered_mean);
+    mean.map_or_else(|| Measure::undefined("no gain is known"), Measure::Defined)
 }

@@ -162,6 +162,9 @@ pub struct Gain {
     pub relative: Measure,
     /// Cells that the best was chosen from: its gain is the largest of so many noisy numbers.
     pub chosen_from: usize,
+    /// The same by the mean over benchmarks that a table of scores gives itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub as_given: Option<Measure>,
 }
 
 /// The mean of relative gains over series.
@@ -175,6 +178,9 @@ pub struct MeanGain {
     pub relative: Measure,
     /// Series.
     pub series: usize,
+    /// The same by the mean over benchmarks that a table of scores gives itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub as_given: Option<Measure>,
 }
 
 /// In how many grids something holds.

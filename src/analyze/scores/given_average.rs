@@ -3,8 +3,11 @@
 use std::collections::BTreeMap;
 
 use crate::analyze::number::count;
-use crate::analyze::picture::{BestCell, Gain};
+use crate::analyze::picture::{self, BestCell, Gain};
 use crate::analyze::weightings::results::{BenchmarkKind, BenchmarkWeightings, Headline, WeightingsAnalysis};
+
+use crate::estimate::Estimate;
+use crate::sensitivity::Measure;
 
 use super::benchmarks::Contents;
 use super::layout::Layout;
@@ -93,6 +96,37 @@ impl GivenAverage {
             ),
             None => format!("{head}; no single divisor explains that. This report shows the computed mean."),
         })
+    }
+
+    /// Lays the gains by the given means beside those by the computed one.
+    pub fn fill_gains(&self, weightings: &mut WeightingsAnalysis, level: f64) {
+        let Some(name) = weightings.benchmarks.iter().find(|one| Self::is_of(one)).map(|one| one.benchmark.clone())
+        else {
+            return;
+        };
+        let known = weightings
+            .picture
+            .gains
+            .iter()
+            .map(|gain| (gain.benchmark == name).then(|| self.gain(weightings, gain)).flatten());
+        let known = known.collect::<Vec<_>>();
+        let of_stage = |stage: &Option<String>| {
+            let gains = weightings.picture.gains.iter().zip(&known);
+            let own = gains
+                .filter(|(gain, _)| weightings.series.get(gain.series).is_some_and(|series| series.stage == *stage));
+            own.filter_map(|(gain, point)| Some((gain.series, (*point)?))).collect::<Vec<_>>()
+        };
+        let means = weightings.picture.mean_gains.iter().map(|mean| {
+            (mean.benchmark == name).then(|| picture::mean_gain(weightings, &of_stage(&mean.stage), level))
+        });
+        let means = means.collect::<Vec<_>>();
+        for (mean, given) in weightings.picture.mean_gains.iter_mut().zip(means) {
+            mean.as_given = given;
+        }
+        for (gain, point) in weightings.picture.gains.iter_mut().zip(known) {
+            let estimate = |point| Estimate { point, interval: None, standard_error: None, n: 1, clusters: 1 };
+            gain.as_given = point.map(|point| Measure::Defined(estimate(point)));
+        }
     }
 
     /// The relative gain of the best cell over conventional tuning by the given means, for the grid of a gain.

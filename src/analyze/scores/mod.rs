@@ -128,6 +128,9 @@ pub fn analyze_scores(table: &ScoreTable, options: &ScoreOptions) -> Result<Anal
     };
     picture::assemble(&mut weightings, &options.characteristics, options.level);
     let given = GivenAverage::of(&contents, &layout, &weightings);
+    if let Some(given) = &given {
+        given.fill_gains(&mut weightings, options.level);
+    }
     let published = options.published.as_ref();
     let published = published.map(|figures| published::compare(figures, &weightings, given.as_ref()));
     let findings = words::Story {

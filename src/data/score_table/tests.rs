@@ -91,6 +91,6 @@ fn a_file_that_is_too_large_or_no_text_is_refused() {
     let large = folder.path().join("large.csv");
     std::fs::File::create(&large).unwrap().set_len(MAX_BYTES + 1).unwrap();
     assert!(ScoreTable::read(&[&large]).unwrap_err().to_string().contains("larger than"));
-    let many = (0..=MAX_ROWS).map(|row| format!("m,d,s,b{row},0,1,1\n")).collect::<String>();
+    let many = (0..=MAX_ROWS).map(|row| format!("m,d,s,b{row},0,1,1")).collect::<Vec<_>>().join("\n");
     assert!(fault(&format!("{HEADER}\n{many}")).contains("more than 200000 scores; split the table"));
 }

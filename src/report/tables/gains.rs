@@ -2,12 +2,16 @@
 
 use crate::analyze::analysis::Headline;
 use crate::analyze::picture::{Gain, Picture, PreferenceGain};
+use crate::sensitivity::Measure;
 
 use super::{Cell, Form, Names, Section, Table};
 
 const LEAD: &str = "Relative gain of the best cell over conventional tuning (0, 1): (best − conventional) / conventional. The best \
                     cell was chosen because its number is high, so its gain is the largest of many noisy ones: intervals are \
                     simultaneous over all cells that it was chosen from, and on new data the gain is likely to be smaller.";
+
+/// The gain by the mean over benchmarks that a table of scores gives itself.
+const AS_GIVEN: &str = "By given means";
 
 /// Mean gains, then one table a benchmark.
 pub(super) fn section(picture: &Picture, names: &Names<'_>) -> Option<Section> {
@@ -18,18 +22,19 @@ pub(super) fn section(picture: &Picture, names: &Names<'_>) -> Option<Section> {
             Cell::Name(names.benchmark(&gain.benchmark)),
             Cell::name(gain.stage.as_deref().unwrap_or_default()),
             Cell::number(&gain.relative, Form::Gain),
+            as_given(gain.as_given.as_ref()),
             Cell::counted(gain.series),
         ]
     });
-    let columns = ["Benchmark", "Stage", "Mean relative gain", "Grids"];
+    let columns = ["Benchmark", "Stage", "Mean relative gain", AS_GIVEN, "Grids"];
     let mut tables =
         vec![Table::new("Mean gain over conventional tuning", columns, mean.collect()).without_empty_columns()];
     let first = names.first_benchmark();
     for benchmark in names.benchmarks_of(picture.gains.iter().map(|gain| gain.benchmark.as_str())) {
         let own = picture.gains.iter().filter(|gain| gain.benchmark == benchmark);
-        let columns = ["Grid", "Best cell", "Best", "Conventional (0, 1)", "Relative gain", "Chosen from"];
+        let columns = ["Grid", "Best cell", "Best", "Conventional (0, 1)", "Relative gain", AS_GIVEN, "Chosen from"];
         let title = format!("Gain over conventional tuning on {}", names.benchmark(benchmark));
-        let table = Table::new(title, columns, own.map(|gain| row(gain, names)).collect());
+        let table = Table::new(title, columns, own.map(|gain| row(gain, names)).collect()).without_empty_columns();
         tables.push(if Some(benchmark) == first { table } else { table.detail() });
     }
     Section::new("gains", "Gain over conventional tuning", LEAD, tables)
@@ -42,8 +47,13 @@ fn row(gain: &Gain, names: &Names<'_>) -> Vec<Cell> {
         Cell::number(&gain.arm_value, Form::Plain),
         Cell::number(&gain.reference_value, Form::Plain),
         Cell::explained(&gain.relative, Form::Gain, format!("the best of {} cells", gain.chosen_from)),
+        as_given(gain.as_given.as_ref()),
         Cell::Words(format!("{} cells", gain.chosen_from)),
     ]
+}
+
+fn as_given(gain: Option<&Measure>) -> Cell {
+    gain.map_or_else(|| Cell::words(""), |gain| Cell::number(gain, Form::Gain))
 }
 
 /// Preference-tuned arms against the arms that they were tuned from.

@@ -9,15 +9,15 @@ use super::{Cell, Form, Section, Table};
 pub(super) fn section(all: &[LikelihoodAnalysis]) -> Option<Section> {
     let table = |part: TextPart, title: &str| {
         let own = all.iter().filter(|entry| entry.part == part);
-        let columns = ["Checkpoint", "Texts", "Mean, nats a token", "Quantiles", "Without a number"];
+        let columns = ["Checkpoint", "Texts", "Mean, nats a token", "90 % of texts", "Without a number"];
         Table::new(title, columns, own.map(row).collect()).without_empty_columns()
     };
     let tables = vec![table(TextPart::Prompt, "Prompts"), table(TextPart::Response, "Responses, given their prompts")];
     let mut section = Section::new(
         "likelihoods",
         "How likely prompts and responses are",
-        "Mean log-probability per token, in nats: closer to 0 is likelier. Quantiles are over texts; densities are drawn in the \
-         figures. A model that was trained on prompts finds prompts likelier, whether or not that helps it.",
+        "Mean log-probability per token, in nats: closer to 0 is likelier. The range holds the texts between the 5th and the \
+         95th percentile; densities are drawn in the figures. A model that was trained on prompts finds prompts likelier, whether or not that helps it.",
         tables,
     )?;
     let reasons = all.iter().flat_map(|entry| entry.failed.iter().map(move |failed| (entry, failed)));
@@ -29,13 +29,14 @@ pub(super) fn section(all: &[LikelihoodAnalysis]) -> Option<Section> {
 }
 
 fn row(entry: &LikelihoodAnalysis) -> Vec<Cell> {
-    let quantiles = entry.quantiles.iter().map(|[share, value]| format!("{:.0} %: {}", share * 100.0, figure(*value)));
+    let ends = entry.quantiles.first().zip(entry.quantiles.last());
+    let range = ends.map(|([_, low], [_, high])| format!("{} to {}", figure(*low), figure(*high)));
     let failed = entry.failed.iter().map(|reason| reason.count).sum::<usize>();
     vec![
         Cell::name(&entry.checkpoint),
         Cell::name(&entry.source),
         Cell::number(&entry.mean, Form::Plain),
-        Cell::Words(quantiles.collect::<Vec<_>>().join(" · ")),
+        Cell::Words(range.unwrap_or_default()),
         if failed == 0 { Cell::words("") } else { Cell::counted(failed) },
     ]
 }

@@ -16,11 +16,11 @@ pub(super) fn published(comparison: &PublishedComparison) -> Option<Section> {
             Cell::words(if figure.agrees { "✓ agrees" } else { "✗ differs" }),
         ]
     };
-    let differ = comparison.rows.iter().filter(|row| !row.agrees).map(row).collect::<Vec<_>>();
-    let agree = comparison.rows.iter().filter(|row| row.agrees).map(row).collect::<Vec<_>>();
+    // What differs first.
+    let (agree, differ): (Vec<_>, Vec<_>) = comparison.rows.iter().partition(|row| row.agrees);
+    let title = format!("{} differ, {} agree", count(differ.len()), count(agree.len()));
     let columns = ["Place", "What", "Published", "Recomputed", ""];
-    let (wrong, right) = (format!("{} that differ", count(differ.len())), format!("{} that agree", count(agree.len())));
-    let tables = vec![Table::new(wrong, columns, differ), Table::new(right, columns, agree).detail()];
+    let tables = vec![Table::new(title, columns, differ.into_iter().chain(agree).map(row).collect())];
     let mut section = Section::new(
         "published",
         "Published and recomputed",
