@@ -121,7 +121,11 @@ impl<'c, 'a> Evidence<'c, 'a> {
             p_improved: self.p_improved,
             p_improved_adjusted: self.p_improved_adjusted,
             limits,
-            smallest_detectable_drop: self.sample.and_then(|sample| sample.smallest_detectable_drop(threshold, power)),
+            smallest_detectable_drop: self
+                .sample
+                .and_then(|sample| sample.smallest_detectable_drop(threshold, power))
+                // No share drops by more than 1.
+                .filter(|drop| !check.is_unit || *drop <= 1.0),
             instances_for_twice_the_margin: self
                 .sample
                 .and_then(|sample| sample.instances_for_twice_the_margin(threshold)),

@@ -36,8 +36,10 @@ pub(super) fn clustered_wilson_interval(mean: f64, error: f64, clusters: usize, 
 /// The interval of a share whose standard error was found in any way, with `df` degrees of freedom: Wilson's interval on
 /// the effective number of trials `m(1-m)/SE²`, which is `clusters` where the share is 0 or 1. Stays in [0, 1].
 pub fn share_interval(mean: f64, error: f64, df: f64, clusters: usize, level: f64) -> Option<Interval> {
-    let critical = two_sided_student(level, df)?;
     let variance = mean * (1.0 - mean);
+    // At 0 and 1 nothing is made of the error, so its degrees of freedom say nothing either.
+    let df = if variance > 0.0 { df } else { clusters.saturating_sub(1).max(1) as f64 };
+    let critical = two_sided_student(level, df)?;
     let trials = if variance > 0.0 { variance / (error * error) } else { clusters as f64 };
     if !trials.is_finite() || trials <= 0.0 {
         return None;
