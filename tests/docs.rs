@@ -68,6 +68,13 @@ fn joined(lines: &[String]) -> Vec<String> {
     out
 }
 
+/// Commands in blocks that are indented; three spaces part a command from what is said about it.
+fn indented(text: &str) -> Vec<String> {
+    let lines = text.lines().filter_map(|line| line.strip_prefix("    ")).map(str::to_owned).collect::<Vec<_>>();
+    let commands = joined(&lines).into_iter().filter(|line| line.starts_with("wit-eval "));
+    commands.map(|line| line.split("   ").next().unwrap_or_default().to_owned()).collect()
+}
+
 /// Words as a shell splits them, quotes honoured; a comment ends the command.
 fn words(command: &str) -> Vec<String> {
     let (mut words, mut word, mut quote, mut any) = (Vec::new(), String::new(), None, false);
@@ -164,7 +171,7 @@ fn every_flag_that_a_page_names_in_a_command_exists() {
     let (mut faults, mut commands) = (Vec::new(), 0);
     for (path, text) in pages() {
         let found = ["sh", "console"].into_iter().flat_map(|language| blocks(&text, language));
-        for line in found.flat_map(|(_, lines)| joined(&lines)) {
+        for line in found.flat_map(|(_, lines)| joined(&lines)).chain(indented(&text)) {
             let words = words(line.trim_start_matches("$ "));
             if words.first().map(String::as_str) != Some("wit-eval") {
                 continue;
