@@ -140,6 +140,21 @@ fn a_reader_that_goes_away_is_no_error() {
 }
 
 #[test]
+fn a_gate_keeps_its_exit_code_when_nobody_reads_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut child = Command::new(PROGRAM)
+        .args(["gate", "--baseline", "nowhere", "--candidate", "nowhere"])
+        .current_dir(folder.path())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(2), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[test]
 fn check_passes_on_what_ships() {
     let folder = tempfile::tempdir().unwrap();
     let output = wit_eval(folder.path(), &["check"]);

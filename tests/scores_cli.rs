@@ -69,3 +69,29 @@ fn what_cannot_be_reported_exits_with_2_or_3_and_says_what_to_do() {
     }
     assert!(!here.join("report").exists(), "nothing is left behind");
 }
+
+#[test]
+fn a_report_is_never_written_over_what_it_is_made_from() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    let known = "model,dataset,prompt_length\nm,d,12\n";
+    for name in ["report.csv", "t.csv"] {
+        fs::write(here.join(name), TABLE).unwrap();
+    }
+    fs::create_dir(here.join("made")).unwrap();
+    fs::write(here.join("made/report.csv"), known).unwrap();
+    let cases: [&[&str]; 3] = [
+        &["--scores", "report.csv", "--output_path", "."],
+        &["--scores", "report.csv", "--output_path", "made/.."],
+        &["--scores", "t.csv", "--characteristics", "made/report.csv", "--output_path", "made"],
+    ];
+    for args in cases {
+        let (code, stdout, stderr) = report(here, args);
+        assert_eq!(code, Some(2), "{args:?}: {stderr}");
+        assert!(stderr.contains("report.csv: the report would be written over this file"), "{args:?}: {stderr}");
+        assert!(stderr.contains("choose another --output_path") && stdout.is_empty(), "{args:?}: {stderr}");
+    }
+    assert_eq!(fs::read_to_string(here.join("report.csv")).unwrap(), TABLE);
+    assert_eq!(fs::read_to_string(here.join("made/report.csv")).unwrap(), known);
+    assert!(!here.join("report.html").exists() && !here.join("made/report.html").exists(), "nothing is written");
+}

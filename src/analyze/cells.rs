@@ -7,7 +7,7 @@ use crate::score::Score;
 use crate::scoring::{WeightedCredit, weight};
 use crate::sensitivity::{CreditMatrix, MatrixRow};
 use crate::stats::cluster_indices;
-use crate::task::MetricSpec;
+use crate::task::{Metric, MetricSpec};
 use crate::variant::VariantId;
 
 use super::AnalyzeError;
@@ -51,6 +51,12 @@ pub(super) fn tables<'p, 'a>(
             metric: &record.metric,
             filter: &record.filter,
         };
+        let is_share = Metric::from_name(&record.metric).is_some_and(Metric::is_share);
+        if let Some(credit) = record.score.credit().filter(|credit| is_share && !(0.0..=1.0).contains(credit)) {
+            let ScoreRecord { task, instance, variant, metric, .. } = record;
+            let place = format!("{task}, instance {instance}, variant {variant} a {metric} of");
+            return Err(AnalyzeError::Credit { run: run.name.to_owned(), place, credit });
+        }
         let cells = tables.entry(key).or_insert_with(|| Cells { plan, scores: HashMap::new() });
         cells.insert(row, column, record);
     }

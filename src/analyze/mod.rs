@@ -55,6 +55,18 @@ pub enum AnalyzeError {
         /// The variant that the score names.
         variant: String,
     },
+    /// A share outside its range.
+    #[error(
+        "run {run}: scores.jsonl gives {place} {credit}; a share lies in 0 to 1: the file was changed, score again"
+    )]
+    Credit {
+        /// The run.
+        run: String,
+        /// Task, instance, variant and metric.
+        place: String,
+        /// The credit at fault.
+        credit: f64,
+    },
     /// The level is no coverage.
     #[error("level {level} is not between 0 and 1; write 0.95 for 95 % intervals")]
     Level {

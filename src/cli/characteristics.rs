@@ -18,6 +18,7 @@ use crate::data::characteristics::{
     self, DIVERSITY_WORDS, Exchange, Row, Unit, ngram_diversity, summarize, to_csv, with_row, words,
 };
 use crate::data::instruct::{ReadOptions, read_instructions};
+use crate::data::score_table::name_fault;
 use crate::model::checkpoint::{Checkpoint, CheckpointOptions, TemplateChoice};
 use crate::model::engine::EngineOptions;
 use crate::model::tokens::TextTokenizer;
@@ -70,13 +71,15 @@ Columns of your own may be added to the table by hand; docs/likelihood.md says w
 
 fn name(text: &str) -> Result<String, String> {
     let text = text.trim();
-    if text.is_empty() { Err("write a name".to_owned()) } else { Ok(text.to_owned()) }
+    if text.is_empty() {
+        return Err("write a name".to_owned());
+    }
+    name_fault(text).map_or_else(|| Ok(text.to_owned()), |fault| Err(fault.to_owned()))
 }
 
 /// The rows of a table of characteristics, as an analysis takes them.
 pub(super) fn read(path: &Path) -> anyhow::Result<Vec<CharacteristicsRow>> {
-    let row = |row: Row| CharacteristicsRow { model: row.model, dataset: row.dataset, values: row.values };
-    Ok(characteristics::read(path)?.into_iter().map(row).collect())
+    Ok(characteristics::read(path)?)
 }
 
 /// Measures, and adds the row to the table.
@@ -126,8 +129,14 @@ fn open_base(dir: &Path, quiet: bool) -> anyhow::Result<Checkpoint> {
 
 fn measured(args: &CharacteristicsArgs, exchanges: &[Exchange], base: Option<Checkpoint>) -> anyhow::Result<Row> {
     let file = args.data.file_stem().unwrap_or(args.data.as_os_str()).to_string_lossy().into_owned();
+    let dataset = args.name.clone().unwrap_or(file);
     let model = base.as_ref().map(|base| args.model_name.clone().unwrap_or_else(|| base.name.clone()));
-    let mut row = Row { model, dataset: Some(args.name.clone().unwrap_or(file)), ..Row::default() };
+    for (text, flag) in [(Some(&dataset), "--name"), (model.as_ref(), "--model-name")] {
+        if let Some((text, fault)) = text.and_then(|text| Some((text, name_fault(text)?))) {
+            anyhow::bail!("the name {text:?}: {fault}, or give another with {flag}");
+        }
+    }
+    let mut row = Row { model, dataset: Some(dataset), ..Row::default() };
     let (unit, tokenizer) = match &base {
         Some(base) => (Unit::Tokens, Some(&base.tokenizer)),
         None => (Unit::Words, None),

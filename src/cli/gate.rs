@@ -2,10 +2,10 @@
 
 use std::ffi::OsString;
 use std::fs::{self, OpenOptions};
-use std::io::Write as _;
+use std::io::{self, ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use clap::{Args, ValueEnum};
 
 use super::Exit;
@@ -35,10 +35,10 @@ pub(super) struct GateArgs {
     #[arg(long, value_name = "FILE")]
     policy: Option<PathBuf>,
     /// Probability of a false alarm over all checks together; wins over the policy's
-    #[arg(long, value_name = "SHARE", value_parser = alpha)]
+    #[arg(long, value_name = "SHARE", value_parser = alpha, allow_hyphen_values = true)]
     alpha: Option<Alpha>,
     /// How much worse shares may be, where no [[check]] says otherwise: 0.02, 5%; wins over the policy's
-    #[arg(long, value_name = "MARGIN", value_parser = Margin::parse)]
+    #[arg(long, value_name = "MARGIN", value_parser = share_margin, allow_hyphen_values = true)]
     margin: Option<Margin>,
     /// What an inconclusive gate means: report (exit code 3), pass (0) or fail (1); wins over the policy's
     #[arg(long, value_enum)]
@@ -95,6 +95,10 @@ fn alpha(text: &str) -> Result<Alpha, String> {
     Alpha::try_from(number).map_err(str::to_owned)
 }
 
+fn share_margin(text: &str) -> Result<Margin, String> {
+    Margin::parse(text)?.of_share()
+}
+
 /// The exit code of a conclusion: the only way from a verdict to the process.
 fn exit(conclusion: Conclusion) -> Exit {
     match conclusion.exit_code {
@@ -107,7 +111,8 @@ fn exit(conclusion: Conclusion) -> Exit {
 
 /// Decides, writes the documents, prints one of them, and answers with the verdict's exit code.
 pub(super) fn run(args: &GateArgs) -> anyhow::Result<Exit> {
-    let gate = match decided(args) {
+    let output = args.output_path.clone().unwrap_or_else(|| args.candidate.join("gate"));
+    let gate = match prepare(args, &output).and_then(|()| decided(args)) {
         Ok(gate) => gate,
         Err(error) if error.downcast_ref().is_some_and(PairError::is_nothing_in_common) => {
             note(false, &format!("{error:#}"));
@@ -118,7 +123,6 @@ pub(super) fn run(args: &GateArgs) -> anyhow::Result<Exit> {
             return Err(error);
         }
     };
-    let output = args.output_path.clone().unwrap_or_else(|| args.candidate.join("gate"));
     for format in GateFormat::ALL {
         if let Some(name) = format.file_name() {
             write_atomically(&output.join(name), render(&gate, format)?.as_bytes())?;
@@ -126,7 +130,10 @@ pub(super) fn run(args: &GateArgs) -> anyhow::Result<Exit> {
     }
     note(args.quiet, &format!("gate: {}", output.display()));
     if let Some(summary) = std::env::var_os(STEP_SUMMARY).filter(|path| !path.is_empty()) {
-        append_summary(&summary, &render(&gate, GateFormat::Markdown)?)?;
+        // The verdict stands in the documents: that another file cannot be written changes nothing about it.
+        if let Err(error) = append_summary(&summary, &render(&gate, GateFormat::Markdown)?) {
+            note(false, &format!("the step's summary was not written: {error:#}"));
+        }
     }
     let mut text = render(&gate, args.format)?;
     if !args.format.ends_with_verdict() {
@@ -135,19 +142,62 @@ pub(super) fn run(args: &GateArgs) -> anyhow::Result<Exit> {
     if !text.ends_with('\n') {
         text.push('\n');
     }
-    std::io::stdout().lock().write_all(text.as_bytes())?;
+    say(&text)?;
     Ok(exit(gate.conclusion))
+}
+
+/// Prints. That nobody reads on changes nothing about a verdict, nor about its exit code.
+fn say(text: &str) -> io::Result<()> {
+    match io::stdout().lock().write_all(text.as_bytes()) {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        result => result,
+    }
+}
+
+/// Refuses an output folder in a saved baseline, and removes the documents of an earlier gate: where this one has no
+/// verdict, no other stands in its place.
+fn prepare(args: &GateArgs, output: &Path) -> anyhow::Result<()> {
+    let place = real(output);
+    let holds = |folder: &&PathBuf| SavedBaseline::is_at(folder) && place.starts_with(real(folder));
+    if let Some(folder) = [&args.baseline, &args.candidate].into_iter().find(holds) {
+        bail!(
+            "{} lies in the saved baseline {}, to which nothing is added; choose another --output_path",
+            output.display(),
+            folder.display()
+        );
+    }
+    for name in GateFormat::ALL.into_iter().filter_map(GateFormat::file_name) {
+        let path = output.join(name);
+        match fs::remove_file(&path) {
+            Ok(()) => {}
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {}
+            Err(error) => {
+                let what = format!("{} is of an earlier gate and cannot be removed", path.display());
+                return Err(error).context(what);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A path without links, as far as it exists.
+fn real(path: &Path) -> PathBuf {
+    let whole = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let found = whole.ancestors().find_map(|ancestor| {
+        let rest = whole.strip_prefix(ancestor).ok()?;
+        Some(ancestor.canonicalize().ok()?.join(rest))
+    });
+    found.unwrap_or(whole)
 }
 
 /// Says that there is no gate.
 fn refused(format: GateFormat, verdict: Overall) -> anyhow::Result<Exit> {
     let conclusion = Conclusion::new(verdict, InconclusivePolicy::Report);
     let line = conclusion.line();
-    let mut out = std::io::stdout().lock();
     match format {
         GateFormat::Json | GateFormat::Junit => note(false, &line),
-        GateFormat::Github => writeln!(out, "::error title=gate::{line}\n{line}")?,
-        GateFormat::Terminal | GateFormat::Markdown => writeln!(out, "{line}")?,
+        GateFormat::Github => say(&format!("::error title=gate::{line}\n{line}\n"))?,
+        GateFormat::Terminal | GateFormat::Markdown => say(&format!("{line}\n"))?,
     }
     Ok(exit(conclusion))
 }

@@ -20,7 +20,10 @@ pub(super) fn means(paired: &PairedRuns, options: &CompareOptions) -> Vec<Compar
     }
     let all = paired.primary().filter(|task| task.is_share && task.higher_is_better).collect::<Vec<_>>();
     let names = all.iter().map(|task| task.task.clone()).collect::<Vec<_>>();
-    let is_a_group = |mean: &ComparedMean| mean.tasks == names && !mean.weight_by_size;
+    let sizes = all.iter().map(|task| task.column(Headline::Performance).map_or(0, |column| column.rows.len()));
+    let sizes = sizes.collect::<std::collections::BTreeSet<_>>();
+    // Tasks of one size weigh the same either way.
+    let is_a_group = |mean: &ComparedMean| mean.tasks == names && (!mean.weight_by_size || sizes.len() < 2);
     if all.len() > 1 && !out.iter().any(is_a_group) {
         out.push(ComparedMean {
             name: "average".to_owned(),

@@ -12,6 +12,9 @@ use crate::paired::{PairedColumn, PairedRuns, PairedTask};
 /// The name of the mean over everything that is checked by itself.
 pub const AVERAGE: &str = "average";
 
+/// Names of tasks that a message lists.
+const NAMES_SHOWN: usize = 10;
+
 /// What a check is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -94,6 +97,8 @@ pub(super) struct Check<'a> {
     pub more_is_better: bool,
     /// Whether the candidate's rows are shares in [0, 1].
     pub is_unit: bool,
+    /// By how much the measure can get worse; `None` where there is no bound.
+    pub largest_drop: Option<f64>,
     pub strata: Vec<Stratum<'a>>,
     pub margin: Margin,
     pub limits: Vec<Limit>,
@@ -199,7 +204,7 @@ impl<'a> Catalogue<'a> {
 
     /// The checks of a policy.
     pub(super) fn select(&self, policy: &Policy) -> Selection<'a> {
-        let mut selection = Selection::default();
+        let mut selection = Selection { left_out: self.unmatched(policy), ..Selection::default() };
         let units = self.units(policy);
         for measure in &policy.defaults.measures {
             let before = selection.checks.len();
@@ -213,6 +218,22 @@ impl<'a> Catalogue<'a> {
         }
         selection.checks.sort_by(|a, b| a.key().cmp(&b.key()));
         selection
+    }
+
+    /// Patterns of the defaults that fit no task, in words.
+    fn unmatched(&self, policy: &Policy) -> Vec<String> {
+        let names = self.primary().map(|task| task.task.as_str()).collect::<Vec<_>>();
+        if names.is_empty() {
+            return Vec::new();
+        }
+        let shown = names.iter().take(NAMES_SHOWN).copied().collect::<Vec<_>>().join(", ");
+        let more = match names.len().saturating_sub(NAMES_SHOWN) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        let patterns = policy.defaults.tasks.iter();
+        let unmatched = patterns.filter(|pattern| !names.iter().any(|name| matches(pattern, name)));
+        unmatched.map(|pattern| format!("tasks `{pattern}`: none fits; both runs have {shown}{more}")).collect()
     }
 
     /// The rows of a measure. POSIX belongs to a task, not to one of its metrics.
@@ -256,6 +277,7 @@ impl<'a> Catalogue<'a> {
             perturbation: perturbation.map(str::to_owned),
             more_is_better,
             is_unit: bounded && is_share,
+            largest_drop: largest_drop(measure, is_share),
             strata,
             margin: policy.defaults.margin.of(measure, is_share),
             limits: Vec::new(),
@@ -305,9 +327,29 @@ impl<'a> Catalogue<'a> {
     }
 }
 
+/// By how much a measure can get worse. A sample variance of two shares is at most 1/2.
+fn largest_drop(measure: Headline, is_share: bool) -> Option<f64> {
+    match measure {
+        Headline::Posix => None,
+        Headline::FlipRate => Some(1.0),
+        _ if !is_share => None,
+        Headline::Variance => Some(0.5),
+        _ => Some(1.0),
+    }
+}
+
 impl CheckRule {
-    /// What it asks for.
-    fn words(&self) -> String {
+    /// Whether both are about one subject, however strict.
+    pub(super) fn is_about_same(&self, other: &Self) -> bool {
+        self.measure == other.measure && self.names() == other.names()
+    }
+
+    fn names(&self) -> [Option<&str>; 5] {
+        [&self.task, &self.group, &self.perturbation, &self.metric, &self.filter].map(Option::as_deref)
+    }
+
+    /// What it is about.
+    pub(super) fn subject(&self) -> String {
         let subject = match (&self.task, &self.group) {
             (Some(task), _) => format!("task {task}"),
             (None, Some(group)) => format!("group {group}"),
@@ -315,7 +357,12 @@ impl CheckRule {
         };
         let metric = self.metric.iter().chain(&self.filter).fold(subject, |head, name| format!("{head}, {name}"));
         let under = self.perturbation.as_ref().map_or_else(String::new, |name| format!(" under {name}"));
-        format!("{metric}: {}{under} is not measured in both runs", self.measure.title())
+        format!("{metric}: {}{under}", self.measure.title())
+    }
+
+    /// What it asks for in vain.
+    fn words(&self) -> String {
+        format!("{} is not measured in both runs", self.subject())
     }
 }
 

@@ -124,8 +124,8 @@ impl<'c, 'a> Evidence<'c, 'a> {
             smallest_detectable_drop: self
                 .sample
                 .and_then(|sample| sample.smallest_detectable_drop(threshold, power))
-                // No share drops by more than 1.
-                .filter(|drop| !check.is_unit || *drop <= 1.0),
+                // A drop that cannot be is none that could be detected.
+                .filter(|drop| check.largest_drop.is_none_or(|largest| *drop <= largest)),
             instances_for_twice_the_margin: self
                 .sample
                 .and_then(|sample| sample.instances_for_twice_the_margin(threshold)),

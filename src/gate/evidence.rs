@@ -42,7 +42,12 @@ impl Sample {
             let unseen = surviving.powf(self.clusters as f64);
             p = p.max(unseen.min(self.smallest_sign_test()));
         }
-        p
+        // Differences that are all equal are no certainty, the less the fewer they are.
+        if self.standard_error > 0.0 {
+            p
+        } else {
+            p.max(0.5_f64.powi(i32::try_from(self.clusters).unwrap_or(i32::MAX)))
+        }
     }
 
     /// Whether "at most `limit`" is rejected at `alpha`: as [`Self::p_at_most`], where `gain` is its value at 0, without

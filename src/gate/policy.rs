@@ -30,7 +30,22 @@ pub enum PolicyError {
         /// What is wrong, and what to do.
         what: &'static str,
     },
-    /// A pattern that cannot be one.
+    /// Two checks are about the same.
+    #[error(
+        "{name}: [[check]] number {first} and [[check]] number {second} are about the same ({subject}); write one \
+         [[check]] with the limits of both"
+    )]
+    Twice {
+        /// The file.
+        name: String,
+        /// The earlier, from 1.
+        first: usize,
+        /// The later.
+        second: usize,
+        /// What both are about.
+        subject: String,
+    },
+    /// Nothing is asked for.
     #[error("{name}: `tasks` and `measures` are both empty and there is no [[check]]: nothing would be compared")]
     Empty {
         /// The file.
@@ -111,6 +126,18 @@ impl Margin {
     /// The margin where the baseline measured `baseline`.
     pub fn at(self, baseline: f64) -> f64 {
         self.absolute.max(self.relative * baseline.abs())
+    }
+
+    /// The margin, where it can be one of a number from 0 to 1.
+    ///
+    /// # Errors
+    /// What the margin of a share looks like.
+    pub fn of_share(self) -> Result<Self, String> {
+        if self.absolute > 1.0 {
+            Err(format!("{} is no margin of a share; write 0.02 for two points of a hundred", self.absolute))
+        } else {
+            Ok(self)
+        }
     }
 
     /// Reads a margin as it is written.
@@ -201,18 +228,24 @@ pub enum FloorBy {
 #[serde(default, deny_unknown_fields)]
 pub struct Margins {
     /// Performance on the original wording, where credits are shares.
+    #[serde(deserialize_with = "share")]
     pub performance: Margin,
     /// Performance over perturbed wordings.
+    #[serde(deserialize_with = "share")]
     pub perturbed: Margin,
     /// Worst case over wordings.
+    #[serde(deserialize_with = "share")]
     pub worst_case: Margin,
     /// POSIX, nats a token.
     pub posix: Margin,
     /// Spread over wordings.
+    #[serde(deserialize_with = "share")]
     pub spread: Margin,
     /// Variance over wordings.
+    #[serde(deserialize_with = "share")]
     pub variance: Margin,
     /// Flip rate.
+    #[serde(deserialize_with = "share")]
     pub flip_rate: Margin,
     /// Measures of metrics that are no shares (ratings, perplexities).
     pub not_shares: Margin,
@@ -328,6 +361,10 @@ pub struct CheckRule {
     pub required: bool,
 }
 
+fn share<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Margin, D::Error> {
+    Margin::deserialize(deserializer)?.of_share().map_err(D::Error::custom)
+}
+
 fn yes() -> bool {
     true
 }
@@ -372,6 +409,10 @@ impl Policy {
             }
             if rule.floor.zip(rule.ceiling).is_some_and(|(floor, ceiling)| floor > ceiling) {
                 return wrong("the floor lies above the ceiling");
+            }
+            if let Some((first, _)) = (1..number).zip(&self.checks).find(|(_, earlier)| earlier.is_about_same(rule)) {
+                let (name, subject) = (name.to_owned(), rule.subject());
+                return Err(PolicyError::Twice { name, first, second: number, subject });
             }
         }
         if self.checks.is_empty() && (self.defaults.tasks.is_empty() || self.defaults.measures.is_empty()) {
@@ -429,8 +470,24 @@ mod tests {
         let measure = error("[[check]]\ntask = \"mmlu\"\nmeasure = \"accuracy\"\n");
         assert!(measure.contains("line 3") && measure.contains("worst_case"), "{measure}");
         assert!(error("[[check]]\nmeasure = \"posix\"\n").contains("either a `task` or a `group`"));
+        let share = error("[defaults.margin]\nposix = 2\nnot_shares = 3\nworst_case = 2\n");
+        assert!(share.contains("line 4") && share.contains("2 is no margin of a share; write 0.02"), "{share}");
         assert!(error("[defaults]\ntasks = []\n").contains("nothing would be compared"));
         assert!(error("[[check]]\ntask = \"a\"\nmeasure = \"posix\"\nfloor = nan\n").contains("finite"));
+    }
+
+    #[test]
+    fn two_checks_of_the_same_are_refused_by_their_numbers() {
+        let check = |rest: &str| format!("[[check]]\ntask = \"mmlu\"\nmeasure = \"performance\"\n{rest}");
+        let two = |second: &str| check("floor = 0.2\n") + &check("metric = \"acc\"\n") + &check(second);
+        let twice = error(&two("margin = 0.1\n"));
+        assert!(
+            twice.contains("number 1 and [[check]] number 3") && twice.contains("task mmlu: performance"),
+            "{twice}"
+        );
+        for other in ["perturbation = \"typo\"\n", "metric = \"f1\"\n", "filter = \"strict\"\n"] {
+            assert!(Policy::from_toml(&two(other), "gate.toml").is_ok(), "{other}");
+        }
     }
 
     #[test]

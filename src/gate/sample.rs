@@ -21,14 +21,14 @@ pub(super) struct Stratum<'a> {
 
 /// The largest difference between two numbers of one row, by measure.
 ///
-/// Credits of share metrics lie in [0, 1], so their differences, and those of flip rates, are at most 1; a variance of
-/// such credits is at most 1/4; a row of the linearised spread is a difference of two credits, in [-1, 1].
+/// Credits of share metrics lie in [0, 1], so their differences, and those of flip rates, are at most 1; a sample
+/// variance of such credits is at most 1/2 (of two wordings, 0 and 1); a row of the linearised spread is a difference of two credits, in [-1, 1].
 pub(super) fn range_of(task: &PairedTask, measure: Headline) -> Option<f64> {
     match measure {
         Headline::Posix => None,
         Headline::FlipRate => Some(1.0),
         _ if !task.is_share => None,
-        Headline::Variance => Some(0.25),
+        Headline::Variance => Some(0.5),
         Headline::Spread => Some(2.0),
         _ => Some(1.0),
     }

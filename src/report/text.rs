@@ -74,9 +74,22 @@ pub fn markdown_code(text: &str) -> String {
     out
 }
 
+/// Text in which no line begins with `::`, which the log of a GitHub job takes for a command: a word joiner parts the two.
+fn without_commands(text: &str) -> String {
+    let line = |line: &str| {
+        let (indent, rest) = line.split_at(line.len() - line.trim_start().len());
+        if rest.starts_with("::") {
+            format!("{indent}:\u{2060}{}", rest.get(1..).unwrap_or_default())
+        } else {
+            line.to_owned()
+        }
+    };
+    text.split('\n').map(line).collect::<Vec<_>>().join("\n")
+}
+
 /// A fenced block whose fence is longer than any run of backticks inside.
 pub fn markdown_block(text: &str) -> String {
-    let text = visible(text);
+    let text = without_commands(&visible(text));
     let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or(0);
     let fence = "`".repeat(longest.max(2) + 1);
     format!("{fence}text\n{text}\n{fence}\n")
@@ -135,6 +148,13 @@ mod tests {
         let inner = span.strip_prefix("<code>").unwrap().strip_suffix("</code>").unwrap();
         assert!(!inner.contains(['`', '|', '<', '>', '@', '[', ']', '*', ':']), "{inner}");
         assert_eq!(markdown_code(""), "<code></code>");
+    }
+
+    #[test]
+    fn a_block_holds_no_line_that_a_jobs_log_takes_for_a_command() {
+        let block = markdown_block("fine\n::error::x\n  ::warning::y\na::b");
+        assert!(!block.lines().any(|line| line.trim_start().starts_with("::")), "{block}");
+        assert!(block.contains("a::b"));
     }
 
     #[test]

@@ -8,7 +8,7 @@
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
-use std::io::{BufRead as _, BufReader, ErrorKind};
+use std::io::{self, BufRead as _, BufReader, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -52,6 +52,24 @@ pub enum BaselineError {
         path: PathBuf,
         /// What happened to it.
         what: &'static str,
+    },
+    /// A file or folder that was not saved.
+    #[error(
+        "{} is not listed in baseline.json: it was added after the baseline was saved; remove it, or save the baseline again",
+        path.display()
+    )]
+    Added {
+        /// The file or folder.
+        path: PathBuf,
+    },
+    /// A folder without `baseline.json`.
+    #[error(
+        "{} is no saved baseline: it holds no baseline.json (`wit-eval baseline save RUN --out DIR` makes a saved baseline)",
+        folder.display()
+    )]
+    NoList {
+        /// The folder.
+        folder: PathBuf,
     },
     /// Another format.
     #[error("{}: schema `{found}` is not {BASELINE_SCHEMA}, which this version reads", path.display())]
@@ -181,7 +199,13 @@ impl SavedBaseline {
     /// Reads `baseline.json` and checks that every file is the one that was saved, and that none was added.
     pub fn open(folder: &Path) -> Result<Self, BaselineError> {
         let path = folder.join(Self::FILE);
-        let text = fs::read_to_string(&path).map_err(StoreError::io(&path))?;
+        let text = match fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+                return Err(BaselineError::NoList { folder: folder.to_owned() });
+            }
+            Err(source) => return Err(StoreError::Io { path, source }.into()),
+        };
         let document = |source| StoreError::Document { path: path.clone(), source };
         let head: serde_json::Value = serde_json::from_str(&text).map_err(document)?;
         let found = head.get("schema").and_then(serde_json::Value::as_str).unwrap_or_default();
@@ -189,9 +213,20 @@ impl SavedBaseline {
             return Err(BaselineError::Schema { path, found: found.to_owned() });
         }
         let saved: Self = serde_json::from_value(head).map_err(document)?;
+        saved.check_files(folder)?;
+        let known =
+            |entry: &&BaselineFile| entry.name != RunFolder::RESPONSES && !RECORDS.contains(&entry.name.as_str());
+        match saved.files.iter().find(known) {
+            Some(entry) => Err(BaselineError::UnknownFile { path, name: entry.name.clone() }),
+            None => Ok(saved),
+        }
+    }
+
+    /// Checks that the files are those that were saved, and that there are no others.
+    fn check_files(&self, folder: &Path) -> Result<(), BaselineError> {
         for name in RECORDS.into_iter().chain([RunFolder::RESPONSES]) {
             let file = folder.join(name);
-            let listed = saved.files.iter().find(|entry| entry.name == name);
+            let listed = self.files.iter().find(|entry| entry.name == name);
             let bytes = match File::open(&file) {
                 Ok(bytes) => Some(Digest::of_reader(bytes).map_err(StoreError::io(&file))?),
                 Err(error) if error.kind() == ErrorKind::NotFound => None,
@@ -202,16 +237,30 @@ impl SavedBaseline {
                 (None, None) if name == RunFolder::JUDGING => continue,
                 (Some(_), Some(_)) => "was changed",
                 (_, None) => "was removed",
-                (None, Some(_)) => "was added",
+                (None, Some(_)) => return Err(BaselineError::Added { path: file }),
             };
             return Err(BaselineError::Changed { path: file, what });
         }
-        let known =
-            |entry: &&BaselineFile| entry.name != RunFolder::RESPONSES && !RECORDS.contains(&entry.name.as_str());
-        match saved.files.iter().find(known) {
-            Some(entry) => Err(BaselineError::UnknownFile { path, name: entry.name.clone() }),
-            None => Ok(saved),
+        match self.added(folder).map_err(StoreError::io(folder))? {
+            Some(path) => Err(BaselineError::Added { path }),
+            None => Ok(()),
         }
+    }
+
+    /// The first entry of the folder, by name, that was not saved. An empty `.lock` is left by programs that read it.
+    fn added(&self, folder: &Path) -> io::Result<Option<PathBuf>> {
+        let mut added = Vec::new();
+        for entry in fs::read_dir(folder)? {
+            let entry = entry?;
+            let name = entry.file_name();
+            let listed = name == Self::FILE || self.files.iter().any(|file| name == file.name.as_str());
+            let is_empty_lock = || entry.metadata().map(|data| name == ".lock" && data.is_file() && data.len() == 0);
+            if !listed && !is_empty_lock()? {
+                added.push(entry.path());
+            }
+        }
+        added.sort();
+        Ok(added.into_iter().next())
     }
 }
 

@@ -119,6 +119,77 @@ fn a_saved_baseline_decides_as_its_run_does_and_a_changed_one_is_refused() {
     assert_eq!(program(at, &["baseline", "show", "kept"]).status.code(), Some(2), "nor may a file be added");
 }
 
+#[test]
+fn nothing_is_added_to_a_saved_baseline() {
+    let folder = folders();
+    let at = folder.path();
+    assert!(program(at, &["baseline", "save", "baseline", "--out", "kept"]).status.success());
+    fs::write(at.join("kept/.lock"), "").unwrap();
+    assert!(program(at, &["baseline", "show", "kept"]).status.success(), "an empty lock says nothing");
+    for output in ["kept", "kept/gate", "same/../kept/new/gate"] {
+        let refused = gate(at, "kept", "same", &["--output_path", output]);
+        let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert!(refused.status.code() == Some(2) && said.contains("another --output_path"), "{said}");
+    }
+    for (name, text) in [("judgments.jsonl", "{}"), ("notes.txt", ""), (".lock", "x")] {
+        fs::write(at.join("kept").join(name), text).unwrap();
+        let refused = gate(at, "kept", "same", &[]);
+        let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert_eq!(refused.status.code(), Some(2), "{name}: {said}");
+        assert!(said.contains(name) && said.contains("not listed") && said.contains("remove it"), "{said}");
+        fs::remove_file(at.join("kept").join(name)).unwrap();
+    }
+    assert_eq!(gate(at, "kept", "same", &[]).status.code(), Some(0));
+    let none = program(at, &["baseline", "show", "same"]);
+    let said = String::from_utf8_lossy(&none.stderr).into_owned();
+    assert!(none.status.code() == Some(2) && said.contains("baseline save RUN --out DIR"), "{said}");
+}
+
+#[test]
+fn no_earlier_gate_stands_where_this_one_has_no_verdict() {
+    let folder = folders();
+    let at = folder.path();
+    let documents = ["gate.json", "gate.md", "junit.xml"].map(|name| at.join("out").join(name));
+    for (baseline, candidate, code) in [("few_base", "same", 2), ("baseline", "other", 3), ("missing", "same", 2)] {
+        assert_eq!(gate(at, "baseline", "same", &["--output_path", "out"]).status.code(), Some(0));
+        assert!(documents.iter().all(|path| path.is_file()));
+        fs::write(at.join("out/other.txt"), "kept").unwrap();
+        assert_eq!(gate(at, baseline, candidate, &["--output_path", "out"]).status.code(), Some(code));
+        assert!(!documents.iter().any(|path| path.exists()), "{baseline} {candidate}");
+        assert!(at.join("out/other.txt").is_file(), "nothing else is removed");
+    }
+}
+
+#[test]
+fn a_summary_that_cannot_be_written_leaves_the_verdict() {
+    let folder = folders();
+    let mut command = Command::new(PROGRAM);
+    command.current_dir(folder.path()).env("GITHUB_STEP_SUMMARY", folder.path());
+    let output = command.args(["gate", "--baseline", "few_base", "--candidate", "few"]).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(3), "{said}");
+    assert!(said.contains("summary was not written"), "{said}");
+    assert_eq!(last_line(&output), "gate: inconclusive (exit code 3)");
+}
+
+#[test]
+fn a_margin_that_no_share_can_have_is_refused() {
+    let folder = folders();
+    for (margin, words) in [("2", "2 is no margin of a share; write 0.02"), ("-0.1", "a margin is a number from 0 up")]
+    {
+        let output = gate(folder.path(), "baseline", "same", &["--margin", margin]);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.code() == Some(2) && said.contains(words), "{said}");
+    }
+    fs::write(folder.path().join("gate.toml"), "[defaults.margin]\nspread = 2\n").unwrap();
+    let output = gate(folder.path(), "baseline", "same", &["--policy", "gate.toml"]);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(
+        output.status.code() == Some(2) && said.contains("line 2") && said.contains("no margin of a share"),
+        "{said}"
+    );
+}
+
 /// Takes the baseline's name out of a document, so that the rest can be compared.
 trait TakeString {
     fn take_string(&mut self) -> (String, Value);

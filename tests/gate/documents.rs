@@ -70,6 +70,14 @@ fn a_required_check_that_cannot_be_made_leaves_no_verdict() {
 }
 
 #[test]
+fn a_pattern_that_fits_no_task_is_named_with_the_tasks_there_are() {
+    let tasks = [flat("logic", 400, 0, 0, 0), flat("anatomy", 400, 0, 0, 0)];
+    let gate = decide(&tasks, &[], &policy("[defaults]\ntasks = [\"zzz*\"]\n"));
+    assert_eq!(gate.conclusion.verdict, Overall::NothingCompared);
+    assert_eq!(gate.left_out, ["tasks `zzz*`: none fits; both runs have anatomy, logic"]);
+}
+
+#[test]
 fn floors_hold_are_violated_or_stay_open() {
     let tasks = [flat("t", 240, 160, 0, 0)];
     let state = |limit: &str| {

@@ -12,7 +12,6 @@ use rayon::prelude::*;
 
 use super::analysis::{CheckpointAnalysis, LikelihoodAnalysis, ReasonCount};
 use super::inputs::RunInputs;
-use super::picture::TextPart;
 use crate::record::{LikelihoodPart, PlanRecord, Purpose};
 use crate::response::Response;
 use crate::sensitivity::Measure;
@@ -23,15 +22,6 @@ use density::{Density, quantile, shared_grid};
 const SHARES: [f64; 7] = [0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95];
 /// Longest reason that is told, in characters: some quote a text.
 const REASON_CHARACTERS: usize = 160;
-
-impl From<LikelihoodPart> for TextPart {
-    fn from(part: LikelihoodPart) -> Self {
-        match part {
-            LikelihoodPart::Prompt => Self::Prompt,
-            LikelihoodPart::Response => Self::Response,
-        }
-    }
-}
 
 /// The numbers of one checkpoint and part.
 struct Texts<'a> {
@@ -146,7 +136,7 @@ impl Texts<'_> {
         LikelihoodAnalysis {
             checkpoint: self.checkpoint.to_owned(),
             source: self.source.to_owned(),
-            part: self.part.into(),
+            part: self.part,
             mean: mean.map_or_else(|| Measure::undefined("no text has a log-probability"), Measure::Defined),
             quantiles: SHARES.iter().filter_map(|share| Some([*share, quantile(sorted, *share)?])).collect(),
             density: density.map(|density| drawn(density, grid)).unwrap_or_default(),

@@ -97,7 +97,10 @@ fn a_text_counts_by_its_mean_per_token_and_pairs_with_one_prompt_are_one_cluster
     let plan = plan(8);
     let manifest = manifest(&plan, &["a"], true);
     let found = likelihoods(&plan, &manifest, &|_, place| log_probs(-2.0 * (place / 2 + 1) as f64, 2, 0));
-    assert_eq!(found.iter().map(|one| one.part).collect::<Vec<_>>(), [TextPart::Prompt, TextPart::Response]);
+    assert_eq!(
+        found.iter().map(|one| one.part).collect::<Vec<_>>(),
+        [LikelihoodPart::Prompt, LikelihoodPart::Response]
+    );
     let mean = found[0].mean.estimate().unwrap();
     assert!((mean.point + 4.5).abs() < 1e-12 && (mean.n, mean.clusters) == (8, 4), "{mean:?}");
     let [share, median] = found[0].quantiles[3];

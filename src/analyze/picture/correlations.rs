@@ -17,17 +17,23 @@ const FEWEST: usize = 3;
 /// without data of the model; the last row that speaks of a series wins. A data set known by its digest is also named by the
 /// digest's beginning.
 pub(super) fn describe(series: &mut [Series], rows: &[CharacteristicsRow]) {
+    for own in series {
+        let own_rows = rows.iter().filter(|row| speaks_of(row, own)).collect::<Vec<_>>();
+        for row in own_rows {
+            let known = row.values.iter().filter(|(_, value)| value.is_finite());
+            own.characteristics.extend(known.map(|(name, value)| (name.clone(), *value)));
+        }
+    }
+}
+
+/// Whether a row speaks of a series; names are compared without case.
+pub(in crate::analyze) fn speaks_of(row: &CharacteristicsRow, series: &Series) -> bool {
     let speaks = |wanted: &Option<String>, own: &Option<String>| match (wanted, own) {
         (None, _) => true,
         (Some(wanted), Some(own)) => wanted.trim().to_lowercase() == own.trim().to_lowercase(),
         (Some(_), None) => false,
     };
-    for own in series {
-        for row in rows.iter().filter(|row| speaks(&row.model, &own.model) && speaks(&row.dataset, &own.dataset)) {
-            let known = row.values.iter().filter(|(_, value)| value.is_finite());
-            own.characteristics.extend(known.map(|(name, value)| (name.clone(), *value)));
-        }
-    }
+    speaks(&row.model, &series.model) && speaks(&row.dataset, &series.dataset)
 }
 
 /// One row a characteristic and benchmark, and one for all benchmarks but the mean: there a series counts once, with the mean

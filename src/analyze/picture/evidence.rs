@@ -119,9 +119,11 @@ fn p_value(a: &Cell<'_>, b: &Cell<'_>) -> Option<f64> {
 }
 
 /// `(a - b) / b` with the delta method's error for independent numbers: `SE² = (SE_a² + (a/b)² SE_b²) / b²`.
+/// Nothing where `b` is within three standard errors of 0: there, the method says little.
 fn relative(a: Cell<'_>, b: Cell<'_>, level: f64) -> Option<Estimate> {
     let (top, bottom) = (a.point(), b.point());
-    if bottom <= 0.0 {
+    let far = b.estimate.standard_error.is_some_and(|error| bottom > 3.0 * error);
+    if bottom <= 0.0 || !far {
         return None;
     }
     let ratio = top / bottom;

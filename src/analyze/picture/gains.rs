@@ -18,6 +18,10 @@ pub(super) fn gains(analysis: &WeightingsAnalysis, evidence: &Evidence) -> Vec<G
 }
 
 fn gain(grid: &Grid<'_>, evidence: &Evidence) -> Option<Gain> {
+    // Of a perplexity a relative change has no unit to speak of, and less is better.
+    if !grid.benchmark.higher_is_better {
+        return None;
+    }
     let (best, reference) = (grid.best()?, grid.conventional()?);
     Some(Gain {
         series: grid.series,

@@ -20,6 +20,7 @@ mod trade_offs;
 mod types;
 pub(in crate::analyze) mod weight_effects;
 
+pub(in crate::analyze) use correlations::speaks_of;
 pub(in crate::analyze) use gains::mean_gain;
 pub use statements::statements;
 pub use types::*;

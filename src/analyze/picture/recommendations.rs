@@ -62,6 +62,20 @@ pub(super) fn names(all: &[String]) -> String {
     if more > 0 { format!("{shown} and {more} more") } else { shown }
 }
 
+/// Why nothing is suggested in place of conventional tuning.
+fn nothing_better(title: &str, no_less_sensitive: bool) -> String {
+    if no_less_sensitive {
+        format!(
+            " No member is shown to be less sensitive by {title} than conventional tuning either: nothing here supports leaving it."
+        )
+    } else {
+        format!(
+            " The members that are shown to be less sensitive by {title} than conventional tuning have no performance that is \
+             shown to be above 0: nothing here supports leaving it."
+        )
+    }
+}
+
 /// What a recommendation for one series is made from.
 struct Choice<'a> {
     grid: Grid<'a>,
@@ -180,29 +194,42 @@ impl Choice<'_> {
             let name = self.label_of(id);
             format!("{name} ({title} {}, performance {})", own.unwrap_or_default(), performance.unwrap_or_default())
         };
-        if let Some(least) = least {
+        if let Some(least) = least.filter(|id| self.performs(id)) {
             return format!(
                 " A suggestion inside the set: {} is shown to be less sensitive than every other member.",
                 beside(least)
             );
         }
-        if let Some(conventional) = conventional {
-            let shown = with_number.iter().filter(|id| less(id, &conventional.arm.id)).map(|id| beside(id));
-            let shown = shown.collect::<Vec<_>>();
-            return if shown.is_empty() {
-                format!(
-                    " No member is shown to be less sensitive by {title} than conventional tuning either: nothing here supports \
-                     leaving it."
-                )
-            } else {
-                format!(
-                    " A suggestion inside the set: shown to be less sensitive than conventional tuning, which is {}: {}.",
-                    beside(&conventional.arm.id),
-                    names(&shown)
-                )
+        let Some(conventional) = conventional else {
+            return match least {
+                Some(least) => format!(
+                    " No suggestion: the least sensitive member by {title} is {}, whose performance is not shown to be above 0.",
+                    beside(least)
+                ),
+                None => format!(
+                    " {title} does not single out one of them either: more instances or seeds would narrow the set."
+                ),
             };
+        };
+        let shown = with_number.iter().filter(|id| less(id, &conventional.arm.id)).collect::<Vec<_>>();
+        let useful = shown.iter().filter(|id| self.performs(id)).map(|id| beside(id)).collect::<Vec<_>>();
+        if useful.is_empty() {
+            return nothing_better(title, shown.is_empty());
         }
-        format!(" {title} does not single out one of them either: more instances or seeds would narrow the set.")
+        format!(
+            " A suggestion inside the set: shown to be less sensitive than conventional tuning, which is {}: {}.",
+            beside(&conventional.arm.id),
+            names(&useful)
+        )
+    }
+
+    /// Whether an arm's performance is shown to be above 0, where more is better: one that gets nothing right does so in
+    /// every wording, and its low sensitivity recommends nothing.
+    fn performs(&self, id: &str) -> bool {
+        self.grid.sign() < 0.0
+            || self.grid.cell(id).is_some_and(|cell| {
+                cell.point() > 0.0 && cell.estimate.interval.is_none_or(|interval| interval.low > 0.0)
+            })
     }
 
     /// Sensitivity beside performance.

@@ -267,7 +267,14 @@ fn preference(analysis: &WeightingsAnalysis) -> Vec<String> {
         let higher = gains.iter().filter(|gain| gain.difference.point().is_some_and(|point| point > 0.0)).count();
         parts.push(format!("{higher} have a higher number after it (no intervals)"));
     } else {
-        parts.push(format!("{better} better, {} worse, {equal} cannot be told apart", signs.len() - better - equal));
+        parts.push(format!(
+            "{better} better, {} worse, {equal} cannot be told apart (intervals not adjusted for their number)",
+            signs.len() - better - equal
+        ));
+        let without = gains.len() - signs.len();
+        if without > 0 {
+            parts.push(format!("{without} without an interval"));
+        }
     }
     let relative = gains.iter().filter_map(|gain| gain.relative.point()).collect::<Vec<_>>();
     if !relative.is_empty() {

@@ -9,6 +9,9 @@ use crate::analyze::analysis::{Headline, ReasonCount};
 use crate::sensitivity::Measure;
 use crate::weighting::Weighting;
 
+pub use crate::data::characteristics::Row as CharacteristicsRow;
+pub use crate::record::LikelihoodPart as TextPart;
+
 /// A grid of weightings: arms that share base model, data and stage.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Series {
@@ -35,18 +38,6 @@ pub const CHARACTERISTICS: [(&str, &str); 5] = [
     ("prompt_log_prob", "mean log-probability of a prompt token under the base model, nats"),
     ("model_size", "parameters"),
 ];
-
-/// What a user knows of a model and a data set. A row without a model speaks of the data whatever the model, and the other way
-/// round; names are compared without case.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct CharacteristicsRow {
-    /// The base model.
-    pub model: Option<String>,
-    /// The training data.
-    pub dataset: Option<String>,
-    /// Values by name.
-    pub values: BTreeMap<String, f64>,
-}
 
 /// The ability that a benchmark asks for: the paper's trade-off is between the first two.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -391,16 +382,6 @@ pub struct Recommendation {
     pub arms: Vec<String>,
     /// In words.
     pub text: String,
-}
-
-/// Which part of a pair of prompt and response.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum TextPart {
-    /// The prompt.
-    Prompt,
-    /// The response, given the prompt.
-    Response,
 }
 
 /// How likely a checkpoint finds prompts and responses (the paper's Figure 5).

@@ -15,6 +15,9 @@ use super::types::{WeightAxis, WeightEffect, WeightLevel};
 /// Both weights.
 pub(in crate::analyze) const AXES: [WeightAxis; 2] = [WeightAxis::Prompt, WeightAxis::Response];
 
+/// Differences of numbers below this share of them are rounding.
+const EXACT: f64 = 1e-12;
+
 impl WeightAxis {
     /// This weight of a weighting.
     pub fn of(self, weighting: Weighting) -> f64 {
@@ -71,7 +74,8 @@ fn level_mean(key: &GridKey, axis: WeightAxis, bits: u64, values: &[f64], eviden
         return Measure::Defined(*estimate);
     }
     let arms = (0..values.len()).collect::<Vec<_>>();
-    clustered_mean(values, &arms, level).map_or_else(|| Measure::undefined("there is no arm"), Measure::Defined)
+    let mean = clustered_mean(values, &arms, level).map(without_certainty);
+    mean.map_or_else(|| Measure::undefined("there is no arm"), Measure::Defined)
 }
 
 /// Coefficients `c_i` with `slope = Σ c_i y_i`: least squares of a measure on both weights and a constant. A weight that does
@@ -101,7 +105,8 @@ pub(in crate::analyze) fn slope_coefficients(weightings: &[Weighting], axis: Wei
     Some(own.iter().zip(&other).map(|(own, other)| (other_square * own - both * other) / determinant).collect())
 }
 
-/// The slope with Student's interval on the residuals of the arms, which are taken to be independent.
+/// The slope with Student's interval on the residuals of the arms, which are taken to be independent; without one where the arms
+/// lie on the fit, which does not show that others would.
 fn slope_over_arms(grid: &Grid<'_>, axis: WeightAxis, values: &[f64], level: f64) -> Measure {
     let weightings = grid.cells.iter().map(|cell| cell.weighting).collect::<Vec<_>>();
     let Some(coefficients) = slope_coefficients(&weightings, axis) else {
@@ -122,7 +127,9 @@ fn slope_over_arms(grid: &Grid<'_>, axis: WeightAxis, values: &[f64], level: f64
     if !point.is_finite() {
         return Measure::undefined("the numbers are too large");
     }
-    if n <= predictors + 1 || !squares.is_finite() {
+    let largest = values.iter().fold(0.0_f64, |largest, value| largest.max(value.abs()));
+    let fits_exactly = squares.sqrt() <= EXACT * largest;
+    if n <= predictors + 1 || !squares.is_finite() || fits_exactly {
         return Measure::Defined(none);
     }
     let df = (n - predictors - 1) as f64;
@@ -136,6 +143,16 @@ fn slope_over_arms(grid: &Grid<'_>, axis: WeightAxis, values: &[f64], level: f64
     Measure::Defined(Estimate { interval, standard_error: Some(error), ..none })
 }
 
+/// The estimate without an interval of no width: numbers that agree do not show that others would.
+fn without_certainty(estimate: Estimate) -> Estimate {
+    let is_point = |interval: &Interval| interval.high - interval.low <= EXACT * estimate.point.abs();
+    if estimate.interval.as_ref().is_some_and(is_point) {
+        Estimate { interval: None, standard_error: None, ..estimate }
+    } else {
+        estimate
+    }
+}
+
 /// A correlation, or why there is none.
 pub(super) fn correlation_measure(found: Option<Estimate>, pairs: usize) -> Measure {
     found.map_or_else(
@@ -146,6 +163,6 @@ pub(super) fn correlation_measure(found: Option<Estimate>, pairs: usize) -> Meas
                 "one of the two does not vary"
             })
         },
-        Measure::Defined,
+        |found| Measure::Defined(without_certainty(found)),
     )
 }

@@ -140,6 +140,7 @@ pub fn analyze_scores(table: &ScoreTable, options: &ScoreOptions) -> Result<Anal
         weightings: &weightings,
         given: given.as_ref(),
         published: options.published.as_ref(),
+        characteristics: &options.characteristics,
     };
     Ok(Analysis {
         schema: SCHEMA.to_owned(),

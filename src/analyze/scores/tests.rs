@@ -56,6 +56,21 @@ fn a_lone_score_has_no_interval_and_the_report_says_so() {
     assert_eq!(analysis.scores.as_ref().unwrap().files[0].rows, 3);
 }
 
+#[test]
+fn characteristics_of_no_grid_are_named() {
+    let row = |model: Option<&str>, dataset: &str| CharacteristicsRow {
+        model: model.map(str::to_owned),
+        dataset: Some(dataset.to_owned()),
+        ..CharacteristicsRow::default()
+    };
+    let characteristics = vec![row(None, "D"), row(Some("m"), "d"), row(Some("m2"), "d"), row(None, "lima")];
+    let options = ScoreOptions { characteristics, ..ScoreOptions::default() };
+    let rows = "m,d,sft,b,0,1,50\nm,d,sft,b,0.4,0.6,60";
+    let analysis = analyze_scores(&table("", rows), &options).unwrap();
+    let words = "of no grid of the table, and so without use: model `m2` with dataset `d`, dataset `lima`.";
+    assert!(says(&analysis, Severity::Warning, words), "{:?}", analysis.findings);
+}
+
 /// By hand: 60, 61, 62 against 50, 51, 52 are ten standard deviations apart.
 #[test]
 fn seeds_are_replicates_and_make_a_best_set() {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::analyze::analysis::{Finding, Severity};
 use crate::analyze::number::counted;
-use crate::analyze::picture::Grouping;
+use crate::analyze::picture::{CharacteristicsRow, Grouping, speaks_of};
 use crate::analyze::weightings::results::{ArmKind, Headline, WeightingsAnalysis};
 use crate::data::score_table::ScoreTable;
 use crate::data::score_table::published::PublishedFigures;
@@ -25,13 +25,21 @@ pub(super) struct Story<'a> {
     pub weightings: &'a WeightingsAnalysis,
     pub given: Option<&'a GivenAverage>,
     pub published: Option<&'a PublishedFigures>,
+    pub characteristics: &'a [CharacteristicsRow],
 }
 
 impl Story<'_> {
     /// Results, then reasons to trust them less.
     pub fn tell(&self) -> Vec<Finding> {
         let results = [vec![self.design()], self.mean_gains(), self.best_weights(), self.counts(), self.unverifiable()];
-        let warnings = [self.intervals(), self.averages(), self.scales(), self.gaps(), self.names()];
+        let warnings = [
+            self.intervals(),
+            self.averages(),
+            self.scales(),
+            self.gaps(),
+            self.names(),
+            self.unused_characteristics(),
+        ];
         let finding = |severity: Severity| move |text: String| Finding { severity, text };
         let results = results.into_iter().flatten().map(finding(Severity::Result));
         results.chain(warnings.into_iter().flatten().map(finding(Severity::Warning))).collect()
@@ -225,6 +233,25 @@ impl Story<'_> {
             }
         }
         out
+    }
+
+    /// Characteristics of what the table does not have.
+    fn unused_characteristics(&self) -> Vec<String> {
+        let speaks = |row: &&CharacteristicsRow| self.weightings.series.iter().any(|series| speaks_of(row, series));
+        let stray = self.characteristics.iter().filter(|row| !speaks(row)).map(|row| {
+            let names = [("model", &row.model), ("dataset", &row.dataset)];
+            let names = names.into_iter().filter_map(|(column, name)| Some(format!("{column} `{}`", name.as_ref()?)));
+            names.collect::<Vec<_>>().join(" with ")
+        });
+        let stray = stray.collect::<Vec<_>>();
+        if stray.is_empty() {
+            return Vec::new();
+        }
+        vec![format!(
+            "Characteristics of no grid of the table, and so without use: {}. Their names must be those of the table's columns \
+             model and dataset.",
+            names(&stray)
+        )]
     }
 
     /// Names that were understood as something, or not at all.

@@ -171,7 +171,8 @@ impl Comparison<'_> {
             components.push(seeds.component(1.0 / entry.places.len() as f64));
         }
         let (estimate, df) = with_replicates(estimate, &components, self.level);
-        let estimate = bounded(estimate, df, headline, drawn.are_shares(), self.level);
+        let are_shares = drawn.are_shares() && self.benchmark.spec.higher_is_better;
+        let estimate = bounded(estimate, df, headline, are_shares, self.level);
         Measure::Defined(self.in_metric_units(headline, estimate))
     }
 

@@ -87,7 +87,11 @@ impl Comparison<'_> {
             };
             joint.variance_a += share(entry);
             joint.variance_b += share(other);
-            joint.df = combined(&parts).1;
+            let (total, df) = combined(&parts);
+            // A difference that never varies says nothing of the errors of its two sides.
+            if total > 0.0 {
+                joint.df = df;
+            }
         }
         joint.relative_change(level)
     }
@@ -124,7 +128,8 @@ impl Comparison<'_> {
             }
             for (bits, coefficients) in level_coefficients(&weightings, axis) {
                 if let Some((mean, df)) = sum_over_arms(drawn, seeds, &entries, &coefficients, self.level) {
-                    let mean = bounded(mean, df, headline, drawn.are_shares(), self.level);
+                    let are_shares = drawn.are_shares() && self.benchmark.spec.higher_is_better;
+                    let mean = bounded(mean, df, headline, are_shares, self.level);
                     out.levels.insert((key.0.clone(), axis, bits), mean);
                 }
             }

@@ -133,8 +133,19 @@ fn tune(args: &DemoArgs, base: &Path, data: &Path, weighting: Weighting, out: &P
         flags.push("--quiet".into());
     }
     let flags = TrainFlags::try_parse_from(flags).context("the demo's own settings")?;
-    train::run(&flags.args)?;
+    train::run(&flags.args).map_err(in_demo_words)?;
     Ok(())
+}
+
+/// A folder with another run in it is refused with the flags of `train`, which the demo does not have.
+fn in_demo_words(error: anyhow::Error) -> anyhow::Error {
+    let text = format!("{error:#}");
+    match text.split_once("; choose another --out") {
+        Some((what, _)) => {
+            anyhow::anyhow!("{what}; the demo continues with the same settings only: choose another --output_path")
+        }
+        None => error,
+    }
 }
 
 fn evaluate(args: &DemoArgs, checkpoints: &[PathBuf]) -> anyhow::Result<Exit> {

@@ -31,7 +31,7 @@ pub(in crate::cli) struct LikelihoodArgs {
     pub likelihood: Option<PathBuf>,
     /// Pairs that are scored, drawn from the file without replacement (by --seed)
     #[arg(long = "likelihood_limit", alias = "likelihood-limit", value_name = "N", default_value_t = 100,
-        value_parser = positive)]
+        value_parser = positive, requires = "likelihood")]
     pub likelihood_limit: usize,
 }
 

@@ -92,7 +92,10 @@ pub(super) fn run(args: &ReportArgs) -> anyhow::Result<Exit> {
         }
     }
     match output {
-        Some(output) if !runs.is_empty() => publish_named(&runs, &args.options, known, &output, args.quiet),
+        Some(output) if !runs.is_empty() => {
+            outputs::keep(&args.characteristics, &output)?;
+            publish_named(&runs, &args.options, known, &output, args.quiet)
+        }
         _ => Ok(Exit::Nothing),
     }
 }

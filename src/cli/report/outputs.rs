@@ -1,8 +1,9 @@
 //! The files of a report, and what is printed.
 
 use std::io::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use anyhow::bail;
 use rayon::prelude::*;
 
 use crate::analyze::Analysis;
@@ -15,9 +16,32 @@ use crate::store::write_atomically;
 /// Where the figures lie beside the report.
 const FIGURES: &str = "figures";
 
+/// What a report is written in, beside figures.
+const FORMATS: [Format; 4] = [Format::Html, Format::Markdown, Format::Json, Format::Csv];
+
+/// Refuses an output folder in which a file of the report would take the place of one that the report is made from.
+pub(super) fn keep<'a>(inputs: impl IntoIterator<Item = &'a PathBuf>, output: &Path) -> anyhow::Result<()> {
+    let written = FORMATS.map(|format| output.join(format.file_name()));
+    let written = written.iter().filter_map(|path| path.canonicalize().ok()).collect::<Vec<_>>();
+    let figures = output.join(FIGURES).canonicalize().ok();
+    for input in inputs {
+        // What cannot be found is the reader's to complain about.
+        let Ok(place) = input.canonicalize() else { continue };
+        let is_drawn = place.extension().is_some_and(|ending| ending == "svg" || ending == "png");
+        let is_figure = is_drawn && figures.is_some() && place.parent() == figures.as_deref();
+        if written.contains(&place) || is_figure {
+            bail!(
+                "{}: the report would be written over this file, which it is made from; choose another --output_path",
+                input.display()
+            );
+        }
+    }
+    Ok(())
+}
+
 /// Writes every file of a report, and prints one format.
 pub(super) fn write(analysis: &Analysis, options: &ReportOptions, output: &Path, quiet: bool) -> anyhow::Result<()> {
-    for format in [Format::Html, Format::Markdown, Format::Json, Format::Csv] {
+    for format in FORMATS {
         write_atomically(&output.join(format.file_name()), render(analysis, format)?.as_bytes())?;
     }
     if !options.no_figures {

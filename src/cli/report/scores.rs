@@ -26,6 +26,9 @@ pub(super) fn run(args: &ReportArgs, characteristics: Vec<CharacteristicsRow>) -
             bail!("--scale names {name} twice; give one factor");
         }
     }
+    let beside = || args.scores.first().and_then(|path| path.parent()).unwrap_or_else(|| Path::new("")).join("report");
+    let output = args.output_path.clone().unwrap_or_else(beside);
+    outputs::keep(args.scores.iter().chain(&args.published).chain(&args.characteristics), &output)?;
     let published = args.published.as_deref().map(PublishedFigures::read).transpose()?;
     let table = ScoreTable::read(&args.scores)?;
     let options = ScoreOptions { level: args.options.level, scales, characteristics, published };
@@ -36,8 +39,6 @@ pub(super) fn run(args: &ReportArgs, characteristics: Vec<CharacteristicsRow>) -
         }
         analysis => analysis?,
     };
-    let beside = || args.scores.first().and_then(|path| path.parent()).unwrap_or_else(|| Path::new("")).join("report");
-    let output = args.output_path.clone().unwrap_or_else(beside);
     outputs::write(&analysis, &args.options, &output, args.quiet)?;
     Ok(Exit::Success)
 }

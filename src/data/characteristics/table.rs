@@ -8,7 +8,8 @@ pub const NAMES: [&str; 2] = ["model", "dataset"];
 /// Largest file that is read.
 const LIMIT_BYTES: u64 = 16 << 20;
 
-/// What is known of a model, of a data set, or of a pair of them.
+/// What is known of a model, of a data set, or of a pair of them. A row without a model speaks of the data whatever the model, and
+/// the other way round; names are compared without case.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Row {
     /// The base model.
@@ -22,8 +23,13 @@ pub struct Row {
 impl Row {
     /// Whether another row speaks of the same; names are compared without case.
     fn is_about(&self, other: &Self) -> bool {
+        self.subject() == other.subject()
+    }
+
+    /// What it speaks of, without case.
+    fn subject(&self) -> (Option<String>, Option<String>) {
         let key = |name: &Option<String>| name.as_ref().map(|name| name.to_lowercase());
-        key(&self.model) == key(&other.model) && key(&self.dataset) == key(&other.dataset)
+        (key(&self.model), key(&self.dataset))
     }
 }
 
@@ -107,6 +113,7 @@ fn parse(path: &Path, bytes: &[u8]) -> Result<Vec<Row>, CharacteristicsError> {
         return Err(fault(1, message.to_owned()));
     }
     let mut rows: Vec<Row> = Vec::new();
+    let mut subjects = BTreeSet::new();
     for record in table.records() {
         let record = record.map_err(|error| malformed(&error))?;
         let line = record.position().map_or(1, csv::Position::line);
@@ -114,7 +121,7 @@ fn parse(path: &Path, bytes: &[u8]) -> Result<Vec<Row>, CharacteristicsError> {
         if row.model.is_none() && row.dataset.is_none() {
             return Err(fault(line, "names neither model nor dataset; fill one of the two".to_owned()));
         }
-        if rows.iter().any(|other| other.is_about(&row)) {
+        if !subjects.insert(row.subject()) {
             return Err(fault(line, "repeats model and dataset of an earlier row; join the two".to_owned()));
         }
         rows.push(row);

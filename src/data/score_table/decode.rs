@@ -27,6 +27,19 @@ struct Line<'a> {
     cells: &'a StringRecord,
 }
 
+/// Why a name is not safe to show everywhere, in spreadsheets too, and what to do; `None` where it is.
+pub fn name_fault(text: &str) -> Option<&'static str> {
+    if text.chars().any(char::is_control) {
+        Some("a name has no control characters and no line breaks; remove them")
+    } else if text.starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠']) {
+        Some("a spreadsheet would take this name for a formula; begin it with a letter or digit")
+    } else if text.chars().count() > MAX_NAME {
+        Some("the name is longer than 200 characters; shorten it")
+    } else {
+        None
+    }
+}
+
 /// Reads the rows of a file; at most `most` of them.
 pub(super) fn rows(
     file: &str,
@@ -146,20 +159,9 @@ impl Line<'_> {
     /// A name that is safe to show everywhere; `None` where the cell is empty.
     fn name(&self, column: &str, text: &str) -> Result<Option<String>, ScoreTableError> {
         if text.is_empty() {
-            Ok(None)
-        } else if text.chars().any(char::is_control) {
-            Err(self.fail(column, text, "a name has no control characters and no line breaks; remove them"))
-        } else if text.starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠']) {
-            Err(self.fail(
-                column,
-                text,
-                "a spreadsheet would take this name for a formula; begin it with a letter or digit",
-            ))
-        } else if text.chars().count() > MAX_NAME {
-            Err(self.fail(column, text, "the name is longer than 200 characters; shorten it"))
-        } else {
-            Ok(Some(text.to_owned()))
+            return Ok(None);
         }
+        name_fault(text).map_or_else(|| Ok(Some(text.to_owned())), |fault| Err(self.fail(column, text, fault)))
     }
 
     /// A finite number, or nothing.

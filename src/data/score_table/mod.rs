@@ -15,6 +15,7 @@ use super::tree::read_bounded;
 use crate::digest::Digest;
 use crate::weighting::Weighting;
 
+pub use decode::name_fault;
 pub use error::ScoreTableError;
 
 /// Largest file that is read.
@@ -117,7 +118,7 @@ impl ScoreTable {
     /// What only all rows together can show: duplicates, and names spelled in two ways.
     fn check(&self) -> Result<(), ScoreTableError> {
         let mut spelled: BTreeMap<(&str, String), (&str, &ScoreRow)> = BTreeMap::new();
-        let mut cells: BTreeMap<Cell<'_>, BTreeMap<Option<&str>, &ScoreRow>> = BTreeMap::new();
+        let mut cells: BTreeMap<Cell<'_>, BTreeMap<Option<String>, &ScoreRow>> = BTreeMap::new();
         for row in &self.rows {
             let names = [("model", &row.model), ("dataset", &row.dataset), ("stage", &row.stage)];
             let names = names.into_iter().filter_map(|(column, name)| Some((column, name.as_deref()?)));
@@ -135,12 +136,12 @@ impl ScoreTable {
                 }
             }
             let replicates = cells.entry(Cell::of(row)).or_default();
-            let twin = replicates.insert(row.seed.as_deref(), row);
+            let twin = replicates.insert(row.seed.as_deref().map(plain_seed), row);
             if let Some(twin) = twin {
                 return Err(ScoreTableError::Duplicate {
                     place: self.place(row),
                     first_place: self.place(twin),
-                    what: describe(row),
+                    what: describe_beside(row, twin),
                 });
             }
             let other = replicates.values().find(|other| other.file != row.file || other.line != row.line);
@@ -194,4 +195,24 @@ fn describe(row: &ScoreRow) -> String {
     let (prompt, response) = row.weighting.map_or((0.0, 0.0), |w| (w.prompt(), w.response()));
     let seed = row.seed.as_ref().map_or_else(String::new, |seed| format!(", seed {seed}"));
     format!("{names}, ({prompt}, {response}){seed}")
+}
+
+/// The same with the seed of another row of the same cell and seed, where that is spelled in another way.
+fn describe_beside(row: &ScoreRow, twin: &ScoreRow) -> String {
+    let what = describe(row);
+    match &twin.seed {
+        Some(seed) if row.seed != twin.seed => format!("{what} (the same number as seed {seed})"),
+        _ => what,
+    }
+}
+
+/// A seed in one spelling: `1`, `01` and `1.0` are one number. Digits are kept as they are, whatever their number.
+fn plain_seed(text: &str) -> String {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    if !whole.is_empty() && whole.chars().all(|c| c.is_ascii_digit()) && fraction.chars().all(|c| c == '0') {
+        let digits = whole.trim_start_matches('0');
+        return if digits.is_empty() { "0".to_owned() } else { digits.to_owned() };
+    }
+    let number = text.parse::<f64>().ok().filter(|number| number.is_finite());
+    number.map_or_else(|| text.to_owned(), |number| number.to_string())
 }

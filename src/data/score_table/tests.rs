@@ -57,6 +57,11 @@ fn what_is_no_table_of_scores_is_refused_with_line_value_and_remedy() {
         (row(&format!("{},d,sft,b,0,0.5,1", "m".repeat(201))), "longer than 200 characters"),
         (row("m,d,sft,b,0,1,0.6"), "a second score of m, d, sft, b, (0, 1), after t.csv:2"),
         (row("M,d,sft,b,0,0.5,0.6"), "model `M` is spelled `m` in t.csv:2"),
+        (
+            format!("{HEADER},seed\nm,d,s,b,0,1,2,1\nm,d,s,b,0,1,3,01\n"),
+            "a second score of m, d, s, b, (0, 1), seed 01 (the same number as seed 1), after t.csv:2",
+        ),
+        (format!("{HEADER},seed\nm,d,s,b,0,1,2,10\nm,d,s,b,0,1,3,10.0\n"), "seed 10.0 (the same number as seed 10)"),
         (format!("{HEADER},seed\nm,d,s,b,0,1,2,1\nm,d,s,b,0,1,2,\n"), "has seed in this row or in t.csv:2"),
         (format!("{HEADER},seed,standard_error\nm,d,s,b,0,1,2,1,1\nm,d,s,b,0,1,2,2,\n"), "has standard_error"),
         (format!("{HEADER},n\nm,d,s,b,0,1,2,0\n"), "n is `0`: write how many items"),
@@ -93,4 +98,14 @@ fn a_file_that_is_too_large_or_no_text_is_refused() {
     assert!(ScoreTable::read(&[&large]).unwrap_err().to_string().contains("larger than"));
     let many = (0..=MAX_ROWS).map(|row| format!("m,d,s,b{row},0,1,1")).collect::<Vec<_>>().join("\n");
     assert!(fault(&format!("{HEADER}\n{many}")).contains("more than 200000 scores; split the table"));
+}
+
+#[test]
+fn seeds_that_differ_as_numbers_or_as_words_are_different_seeds() {
+    let rows = ["1", "10", "0.1", "a", "9007199254740993", "9007199254740992"];
+    let rows = rows.map(|seed| format!("m,d,s,b,0,1,2,{seed}")).join("\n");
+    assert_eq!(table(&format!("{HEADER},seed\n{rows}\n")).unwrap().rows.len(), 6);
+    for (seed, plain) in [("007", "7"), ("1.0", "1"), ("000", "0"), ("1e1", "10"), ("inf", "inf"), ("a1", "a1")] {
+        assert_eq!(plain_seed(seed), plain);
+    }
 }

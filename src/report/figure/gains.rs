@@ -65,7 +65,7 @@ pub(super) fn draw(view: &View<'_>, figures: &mut Vec<Figure>) {
             },
             basis(&estimates, view.level, "Lines are"),
             if mean_interval {
-                " The line on a mean is its interval, as if series were independent; those that share a model or data are not."
+                " The line on a mean is its interval over series, clustered by base model."
             } else {
                 ""
             }

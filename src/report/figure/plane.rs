@@ -59,7 +59,7 @@ pub(super) fn draw(view: &View<'_>, benchmark: &BenchmarkWeightings, figures: &m
     let hollow = Sample::Dot { shape: Shape::Circle, colour: 0, hollow: true, faded: false, interval: false };
     let entries = [
         (true, dot(Shape::Circle, 0, false), "a weighting, (λp, λr)"),
-        (has_faded, dot(Shape::Circle, 0, true), "shown to be beaten by another weighting"),
+        (has_faded, dot(Shape::Circle, 0, true), "another is better in both, shown in one"),
         (true, dot(Shape::Diamond, 1, false), "conventional tuning (0, 1)"),
         (has_base, dot(Shape::Square, 2, false), "base model, before tuning"),
         (has_front, Sample::Line { class: "wf-front" }, "Pareto front by points"),
@@ -84,7 +84,11 @@ pub(super) fn draw(view: &View<'_>, benchmark: &BenchmarkWeightings, figures: &m
             } else {
                 ""
             },
-            if has_faded { "Faint ones are shown to be beaten; the others are not. " } else { "" },
+            if has_faded {
+                "Of faint ones another weighting is better in both by points, and in one of the two that is shown. "
+            } else {
+                ""
+            },
             if interval { "An interval that leaves the frame is cut there. " } else { "" },
         ),
         key: key(&entries.collect::<Vec<_>>()),
@@ -135,7 +139,7 @@ fn points(grid: &Grid<'_>, rows: &Rows<'_>, front: Option<&Front>, sensitivity: 
         }
         let status = match (rank, excluded) {
             (Some(_), _) => "; on the front",
-            (None, true) => "; shown to be beaten",
+            (None, true) => "; another is better in both, shown in one",
             (None, false) => "",
         };
         points.push(Point {

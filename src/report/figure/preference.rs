@@ -59,7 +59,7 @@ fn draft<'a>(
         alt: format!("Pairs of dots: {title}."),
         title,
         caption: format!(
-            "At the right of each row: after minus before, paired on instances, with its interval: only where that excludes 0 is a change shown. {}",
+            "At the right of each row: after minus before, paired on instances where there are records; a change is shown only where its interval excludes 0. {}",
             basis(&differences, view.level, "Brackets are")
         ),
         key: key(&[(dot(5, true), "before preference tuning"), (dot(0, false), "after preference tuning")]),

@@ -21,7 +21,7 @@ pub(super) fn weightings(document: &mut Document, analysis: &WeightingsAnalysis)
         return;
     }
     let lead = format!(
-        "\n## Weightings\n\nChanges are against {}, paired on instances; verdicts are adjusted for the number of comparisons \
+        "\n## Weightings\n\nChanges are against {}, paired on instances where there are records; verdicts are adjusted for the number of comparisons \
          (Holm). Two that cannot be told apart are not shown to be equal.\n\n",
         prose(&reference_words(analysis))
     );

@@ -87,8 +87,8 @@ pub(super) fn counts(picture: &Picture) -> Option<Section> {
     Section::new(
         "counts",
         "In how many grids it holds",
-        "A count over grids of one base model, data set and benchmark. Grids that share a model or data are not independent, \
-         so an interval that treats them as such is too narrow.",
+        "A count over grids of one base model, data set and benchmark. Grids that share a model are not independent: \
+         intervals are clustered by base model, and a handful of models says little.",
         vec![table],
     )
 }

@@ -70,7 +70,7 @@ pub(super) fn preference(picture: &Picture, names: &Names<'_>) -> Option<Section
     Section::new(
         "preference",
         "After preference tuning",
-        "Each preference-tuned checkpoint against the checkpoint that it was tuned from, paired on the instances. For \
+        "Each preference-tuned checkpoint against the checkpoint that it was tuned from, paired on the instances where there are records. For \
          performance more is better (for perplexities, less); for a sensitivity less is.",
         tables,
     )

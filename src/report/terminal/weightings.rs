@@ -67,7 +67,7 @@ pub(super) fn weightings(out: &mut String, analysis: &WeightingsAnalysis) {
     }
     let rows = analysis.benchmarks.first().map(|benchmark| lines(analysis, benchmark)).unwrap_or_default();
     let note = format!(
-        "Δ: against {}, paired on instances. ▲ better or less sensitive, ▼ worse or more sensitive, ~ cannot be told \
+        "Δ: against {}, paired on instances where there are records. ▲ better or less sensitive, ▼ worse or more sensitive, ~ cannot be told \
          apart (Holm-adjusted), which is no evidence of equality. {}",
         visible_line(&reference_words(analysis)),
         seed_notes(&rows).join(" ")

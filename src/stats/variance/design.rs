@@ -6,6 +6,9 @@ use super::mean_squares::Table;
 use super::tables::Tables;
 use super::{VarianceCell, VarianceTerm};
 
+/// Fewer items leave nothing to judge the errors of their mean squares by.
+const LEAST_ITEMS: usize = 3;
+
 /// The complete part of the data.
 pub(super) struct Design {
     pub(super) wordings: usize,
@@ -40,9 +43,9 @@ impl Design {
         }
         let given = rows.len();
         let items = rows.into_values().filter_map(|row| row.into_iter().collect()).collect::<Vec<Vec<f64>>>();
-        if items.len() < 2 {
+        if items.len() < LEAST_ITEMS {
             return Err(format!(
-                "{} of {given} items have a credit for all {} wordings and {} checkpoints: at least 2 are needed",
+                "{} of {given} items have a credit for all {} wordings and {} checkpoints: at least {LEAST_ITEMS} are needed",
                 items.len(),
                 wordings.len(),
                 checkpoints.len()

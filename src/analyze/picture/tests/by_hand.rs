@@ -121,8 +121,13 @@ fn the_best_prompt_weight_is_correlated_with_what_is_known_of_the_data() {
 }
 
 fn with_set(not_worse: &[(f64, f64)], evidence: &Evidence) -> (Firmness, String) {
+    with_points([(0.5, 0.3), (0.6, 0.1), (0.62, 0.2)], not_worse, evidence)
+}
+
+/// Performance with an error of 0.05 and POSIX with one of 0.01.
+fn with_points(points: [(f64, f64); 3], not_worse: &[(f64, f64)], evidence: &Evidence) -> (Firmness, String) {
     let weights = [(0.0, 1.0), (0.2, 1.0), (0.4, 1.0)];
-    let rows = weights.iter().zip([(0.5, 0.3), (0.6, 0.1), (0.62, 0.2)]).flat_map(|(weights, (performance, posix))| {
+    let rows = weights.iter().zip(points).flat_map(|(weights, (performance, posix))| {
         [(0, "a", P, Some(*weights), performance, Some(0.05)), (0, "a", S, Some(*weights), posix, Some(0.01))]
     });
     let mut analysis = table(&rows.collect::<Vec<_>>(), vec![series(0, "m", "d", "sft")]);
@@ -155,6 +160,32 @@ fn a_recommendation_is_clear_only_where_nothing_else_may_be_the_best() {
     evidence.shown.insert(("a".to_owned(), 0, S), shown.into());
     let (_, text) = with_set(&[(0.0, 1.0), (0.2, 1.0), (0.4, 1.0)], &evidence);
     assert!(text.contains("p0.2-r1 (POSIX 0.100 [0.080, 0.120], performance 0.600"), "{text}");
+}
+
+#[test]
+fn an_arm_that_gets_nothing_right_is_no_suggestion_however_little_sensitive() {
+    let all = [(0.0, 1.0), (0.2, 1.0), (0.4, 1.0)];
+    let mut evidence = Evidence::default();
+    let shown = [(0.0, 1.0), (0.4, 1.0)].map(|other| (arm_id(0, Some((0.2, 1.0))), arm_id(0, Some(other))));
+    evidence.shown.insert(("a".to_owned(), 0, S), shown.into());
+    for performance in [0.0, 0.05] {
+        let (_, text) = with_points([(0.1, 0.3), (performance, 0.1), (0.12, 0.2)], &all, &evidence);
+        assert!(!text.contains("A suggestion"), "{text}");
+        assert!(
+            text.contains("have no performance that is shown to be above 0: nothing here supports leaving it"),
+            "{text}"
+        );
+    }
+}
+
+/// The numbers lie on 1 + 2 p: what is left over is rounding, of which no interval is made.
+#[test]
+fn arms_on_a_line_give_a_slope_without_an_interval() {
+    let rows = [0.0, 0.2, 0.4, 0.6, 0.8].map(|prompt| (0, "a", P, Some((prompt, 1.0)), 1.0 + 2.0 * prompt, None));
+    let analysis = assembled(&rows);
+    let effect = analysis.picture.weight_effects.iter().find(|effect| effect.axis == WeightAxis::Prompt).unwrap();
+    let slope = effect.slope.estimate().unwrap();
+    assert!((slope.point - 2.0).abs() < 1e-9 && slope.interval.is_none(), "{slope:?}");
 }
 
 /// Three cells, errors 0.01: 0.5 and 0.52 differ by 1.4 standard errors, 0.7 stands out from both.
