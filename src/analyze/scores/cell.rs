@@ -7,6 +7,9 @@ use crate::stats::{Component, combined, student_p_value, with_replicates};
 /// Degrees of freedom of a standard error that is taken at its word.
 const KNOWN: f64 = 1e9;
 
+/// Degrees of freedom from which an error is as good as known.
+const MOST_CLUSTERS: f64 = 1e6;
+
 /// Sums that differ by less than this in their last bits shall tie: scores are printed with a few decimals.
 const STEPS: f64 = 1e9;
 
@@ -70,14 +73,21 @@ fn component(estimate: &Estimate, factor: f64) -> Option<Component> {
 /// `Σ f_k m_k` of independent numbers, with its interval where all have one.
 pub(super) fn sum(parts: &[(f64, Estimate)], level: f64) -> Estimate {
     let components = parts.iter().map(|(factor, part)| component(part, *factor)).collect::<Option<Vec<_>>>();
+    let components = components.unwrap_or_default();
     let estimate = Estimate {
         point: steady(parts.iter().map(|(factor, part)| factor * part.point).sum()),
         interval: None,
         standard_error: None,
         n: parts.iter().map(|(_, part)| part.n).min().unwrap_or(0),
-        clusters: parts.iter().map(|(_, part)| part.clusters).min().unwrap_or(0),
+        clusters: clusters_behind(combined(&components).1),
     };
-    with_replicates(estimate, &components.unwrap_or_default(), level).0
+    with_replicates(estimate, &components, level).0
+}
+
+/// The clusters that stand for degrees of freedom in [`component`]: what is made of a sum knows no more than the sum.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+fn clusters_behind(df: f64) -> usize {
+    if df < MOST_CLUSTERS { df.floor().max(1.0) as usize + 1 } else { 1 }
 }
 
 /// `a - b` of independent numbers, and its two-sided p-value where both have a standard error.

@@ -14,7 +14,7 @@ mod scales;
 mod tests;
 mod words;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use thiserror::Error;
 
@@ -33,6 +33,9 @@ use scales::Scales;
 
 /// Most weightings of one grid: each is compared with each.
 const MOST_ARMS: usize = 1_000;
+
+/// More grids than this are compared with nothing in useful time.
+const MOST_GRIDS: usize = 400;
 
 /// What a reader of a table may choose.
 #[derive(Debug, Clone)]
@@ -98,6 +101,14 @@ pub enum ScoresError {
         /// Its weightings.
         arms: usize,
     },
+    /// More grids than can be laid side by side.
+    #[error(
+        "the table has {grids} grids (model, dataset, stage); at most {MOST_GRIDS} are laid side by side: split the table"
+    )]
+    TooManyGrids {
+        /// Grids of the table.
+        grids: usize,
+    },
     /// There is nothing to compare.
     #[error(
         "the table has nothing to compare: {arms} with {tuned} tuned; a report needs a tuned weighting and something beside it"
@@ -114,6 +125,10 @@ pub enum ScoresError {
 pub fn analyze_scores(table: &ScoreTable, options: &ScoreOptions) -> Result<Analysis, ScoresError> {
     if !(options.level > 0.0 && options.level < 1.0) {
         return Err(ScoresError::Level { level: options.level });
+    }
+    let grids = table.rows.iter().map(|row| (&row.model, &row.dataset, &row.stage)).collect::<BTreeSet<_>>().len();
+    if grids > MOST_GRIDS {
+        return Err(ScoresError::TooManyGrids { grids });
     }
     let contents = Contents::new(table)?;
     let scales = Scales::new(table, &contents, &options.scales)?;

@@ -166,6 +166,19 @@ fn a_benchmark_of_which_less_is_better_is_left_out_of_the_mean() {
     assert!(error.starts_with("t.csv:3: higher_is_better of `a` is another than in t.csv:2"), "{error}");
 }
 
+/// Two seeds on one benchmark, a small known error on the other: the mean's error is that of the two seeds, so its interval is
+/// Student's with one degree of freedom, 12.706 errors to either side.
+#[test]
+fn a_mean_over_benchmarks_is_no_surer_than_its_least_known_part() {
+    let rows =
+        "m,d,sft,a,0,1,50,1,\nm,d,sft,a,0,1,52,2,\nm,d,sft,b,0,1,51,,0.01\nm,d,sft,a,1,1,50,1,\nm,d,sft,b,1,1,51,,0.01";
+    let analysis = analyzed(",seed,standard_error", rows);
+    let mean = value(&analysis, "average", "p0-r1", Headline::Performance).unwrap();
+    let interval = mean.interval.unwrap();
+    let half = (interval.high - interval.low) / 2.0;
+    assert!((half - 12.706 * 0.5).abs() < 0.02, "{half}");
+}
+
 #[test]
 fn a_table_without_anything_to_compare_is_no_report() {
     for rows in ["m,d,sft,a,0,0,1", "m,d,sft,a,0,1,1", "m,d,sft,a,0,0,1\nm,d,sft,b,0,0,1"] {
@@ -178,6 +191,9 @@ fn a_table_without_anything_to_compare_is_no_report() {
     let many = many.join("\n");
     let error = analyze_scores(&table("", &many), &ScoreOptions::default()).unwrap_err().to_string();
     assert!(error.starts_with("sft of m on d has 1001 weightings; at most 1000"), "{error}");
+    let grids = (0..401).map(|grid| format!("m,d{grid},sft,a,0,1,1")).collect::<Vec<_>>().join("\n");
+    let error = analyze_scores(&table("", &grids), &ScoreOptions::default()).unwrap_err().to_string();
+    assert!(error.starts_with("the table has 401 grids"), "{error}");
 }
 
 #[test]

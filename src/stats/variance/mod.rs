@@ -234,7 +234,7 @@ mod tests {
         assert!((seed(&holey) - seed(&complete)).abs() < 1e-12 && (seed(&holey) - seed(&all)).abs() > 1e-6);
         let refused = |cells: &[VarianceCell]| decompose_variance(cells, 0.95, Seed(1)).unwrap_err();
         assert!(refused(&[]).contains("nothing tells"));
-        assert!(refused(all.get(..4).unwrap()).contains("at least 2"), "one item");
+        assert!(refused(all.get(..4).unwrap()).contains("at least 3"), "one item");
         let mut twice = all.clone();
         twice.push(*all.first().unwrap());
         assert!(refused(&twice).contains("given twice"));
