@@ -409,7 +409,7 @@ fn intervals_of_variance_components_cover() {
     ];
     let names = terms.map(|(term, _)| format!("variance component {term:?}"));
     all_cover(names.each_ref().map(|name| (name.as_str(), NOMINAL)), |random| {
-        let found = decompose_variance(&crossed(random), LEVEL, Seed(1)).unwrap();
+        let found = decompose_variance(&crossed(random), LEVEL).unwrap();
         terms.map(|(term, truth)| (truth, found.iter().find(|(name, _)| *name == term).map(|(_, estimate)| *estimate)))
     });
     covers("variance component Item, 100 items right or wrong", NOMINAL, |random| {
@@ -422,7 +422,7 @@ fn intervals_of_variance_components_cover() {
             let p = random.random::<f64>();
             cells.extend((0..12).map(|rest| cell(random, item * 12 + rest, p)));
         }
-        let found = decompose_variance(&cells, LEVEL, Seed(1)).unwrap();
+        let found = decompose_variance(&cells, LEVEL).unwrap();
         (1.0 / 12.0, found.first().map(|(_, estimate)| *estimate))
     });
 }

@@ -1,21 +1,20 @@
 //! `wit-eval compare`: what changed between two runs?
 
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::Context as _;
 use clap::Args;
 
 use super::Exit;
-use super::baseline::folder_name;
-use super::options::{PosixChoice, level};
+use super::options::level;
+use super::pairing::{PairArgs, load};
 use super::progress::note;
-use super::report::LoadedRun;
 use crate::compare::{CompareOptions, Comparison, compare, file_name, render};
-use crate::paired::{PairError, PairOptions};
+use crate::paired::PairError;
 use crate::report::Format;
 use crate::request::Request;
-use crate::store::{RunFolder, SavedBaseline, write_atomically};
+use crate::store::{SavedBaseline, write_atomically};
 
 /// The formats that are written as files.
 const FILES: [Format; 4] = [Format::Html, Format::Markdown, Format::Json, Format::Csv];
@@ -32,23 +31,8 @@ pub(super) struct CompareArgs {
     /// What is compared: differences are candidate minus baseline
     #[arg(value_name = "CANDIDATE")]
     candidate: PathBuf,
-    /// The baseline's checkpoint, by label, where its run has several
-    #[arg(long = "baseline_checkpoint", aliases = ["baseline-checkpoint", "checkpoint_a", "checkpoint-a"],
-        value_name = "LABEL")]
-    baseline_checkpoint: Option<String>,
-    /// The candidate's checkpoint, by label, where its run has several
-    #[arg(long = "candidate_checkpoint", aliases = ["candidate-checkpoint", "checkpoint_b", "checkpoint-b"],
-        value_name = "LABEL")]
-    candidate_checkpoint: Option<String>,
-    /// Compare the questions that both runs have, and leave out the others
-    #[arg(long = "allow_other_data", alias = "allow-other-data")]
-    allow_other_data: bool,
-    /// Compare although tasks were defined, or replies judged, in another way
-    #[arg(long = "allow_other_version", alias = "allow-other-version")]
-    allow_other_version: bool,
-    /// POSIX by its definition, or as its published package computes it
-    #[arg(long = "posix_mode", alias = "posix-mode", value_enum, default_value_t = PosixChoice::Definition)]
-    posix_mode: PosixChoice,
+    #[command(flatten)]
+    pair: PairArgs,
     /// Coverage of intervals
     #[arg(long, value_name = "SHARE", default_value_t = 0.95, value_parser = level)]
     level: f64,
@@ -108,23 +92,11 @@ fn compared(args: &CompareArgs) -> anyhow::Result<Comparison> {
         level: args.level,
         power: args.power,
         show_flipped: args.show_flipped,
-        pair: PairOptions {
-            baseline_checkpoint: args.baseline_checkpoint.clone(),
-            candidate_checkpoint: args.candidate_checkpoint.clone(),
-            allow_other_data: args.allow_other_data,
-            allow_other_version: args.allow_other_version,
-            posix_mode: args.posix_mode.into(),
-        },
+        pair: args.pair.options(),
     };
     let mut comparison = compare(&baseline, &candidate, &options)?;
     if saved {
         comparison.notes.push(SAVED_WITHOUT_REPLIES.to_owned());
     }
     Ok(comparison)
-}
-
-/// A run, or a saved baseline, whose files are checked first. The name is the folder's, or the one it was saved under.
-fn load(path: &Path) -> anyhow::Result<(LoadedRun, String)> {
-    let name = if SavedBaseline::is_at(path) { SavedBaseline::open(path)?.name } else { folder_name(path) };
-    Ok((LoadedRun::open(&RunFolder::at(path))?, name))
 }

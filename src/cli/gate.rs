@@ -9,15 +9,13 @@ use anyhow::{Context as _, bail};
 use clap::{Args, ValueEnum};
 
 use super::Exit;
-use super::baseline::folder_name;
-use super::options::PosixChoice;
+use super::pairing::{PairArgs, load};
 use super::progress::note;
-use super::report::LoadedRun;
 use crate::gate::render::{GateFormat, render};
 use crate::gate::{Alpha, Conclusion, Gate, InconclusivePolicy, Margin, Overall, Policy, decide_runs};
-use crate::paired::{PairError, PairOptions, pair};
+use crate::paired::{PairError, pair};
 use crate::request::Request;
-use crate::store::{RunFolder, SavedBaseline, write_atomically};
+use crate::store::{SavedBaseline, write_atomically};
 
 /// The variable that names the file of a GitHub step's summary.
 const STEP_SUMMARY: &str = "GITHUB_STEP_SUMMARY";
@@ -43,21 +41,8 @@ pub(super) struct GateArgs {
     /// What an inconclusive gate means: report (exit code 3), pass (0) or fail (1); wins over the policy's
     #[arg(long, value_enum)]
     inconclusive: Option<InconclusiveChoice>,
-    /// The baseline's checkpoint, by label, where its run has several
-    #[arg(long = "baseline_checkpoint", alias = "baseline-checkpoint", value_name = "LABEL")]
-    baseline_checkpoint: Option<String>,
-    /// The candidate's checkpoint, by label, where its run has several
-    #[arg(long = "candidate_checkpoint", alias = "candidate-checkpoint", value_name = "LABEL")]
-    candidate_checkpoint: Option<String>,
-    /// Compare the questions that both runs have, and leave out the others
-    #[arg(long = "allow_other_data", alias = "allow-other-data")]
-    allow_other_data: bool,
-    /// Compare although tasks were defined, or replies judged, in another way
-    #[arg(long = "allow_other_version", alias = "allow-other-version")]
-    allow_other_version: bool,
-    /// POSIX by its definition, or as its published package computes it
-    #[arg(long = "posix_mode", alias = "posix-mode", value_enum, default_value_t = PosixChoice::Definition)]
-    posix_mode: PosixChoice,
+    #[command(flatten)]
+    pair: PairArgs,
     /// What is printed to standard output: terminal, markdown, json, junit or github
     #[arg(long, value_name = "FORMAT", default_value_t = GateFormat::Terminal)]
     format: GateFormat,
@@ -212,20 +197,8 @@ fn decided(args: &GateArgs) -> anyhow::Result<Gate> {
     let mut candidate = candidate.inputs(&candidate_response);
     baseline.name = &baseline_name;
     candidate.name = &candidate_name;
-    let options = PairOptions {
-        baseline_checkpoint: args.baseline_checkpoint.clone(),
-        candidate_checkpoint: args.candidate_checkpoint.clone(),
-        allow_other_data: args.allow_other_data,
-        allow_other_version: args.allow_other_version,
-        posix_mode: args.posix_mode.into(),
-    };
+    let options = args.pair.options();
     Ok(decide_runs(&pair(&baseline, &candidate, &options)?, &policy))
-}
-
-/// A run or a saved baseline, whose files are checked first.
-fn load(path: &Path) -> anyhow::Result<(LoadedRun, String)> {
-    let name = if SavedBaseline::is_at(path) { SavedBaseline::open(path)?.name } else { folder_name(path) };
-    Ok((LoadedRun::open(&RunFolder::at(path))?, name))
 }
 
 fn policy(args: &GateArgs) -> anyhow::Result<Policy> {

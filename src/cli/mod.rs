@@ -20,6 +20,7 @@ mod list;
 mod merge;
 mod official;
 mod options;
+mod pairing;
 mod perturb;
 mod progress;
 mod report;

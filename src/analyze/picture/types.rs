@@ -126,7 +126,7 @@ pub struct BestWeights {
     pub name: String,
     /// `sft` or `dpo`, where known.
     pub stage: Option<String>,
-    /// Mean of the best prompt weight, with a t interval over grids where there are several.
+    /// Mean of the best prompt weight, with the interval of a share over grids where there are several.
     pub prompt: Measure,
     /// Mean of the best response weight.
     pub response: Measure,

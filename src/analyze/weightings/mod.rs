@@ -17,7 +17,6 @@ mod words;
 
 use rayon::prelude::*;
 
-use crate::seed::Seed;
 use crate::task::Scorer;
 
 use super::analysis::CheckpointAnalysis;
@@ -71,8 +70,7 @@ pub(super) fn analyze_weightings(
         evidence.extend(own);
     }
     assemble_with(&mut analysis, &options.characteristics, options.level, &evidence);
-    let seed = runs.first().map_or(Seed(0), |run| run.manifest.settings.seed);
-    let (variance, left_out) = variance::decompositions(members, &described, samples, options.level, seed);
+    let (variance, left_out) = variance::decompositions(members, &described, samples, options.level);
     analysis.picture.variance = variance;
     analysis.picture.left_out.extend(left_out);
     if folded > 0 {

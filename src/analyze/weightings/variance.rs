@@ -5,7 +5,6 @@ use rayon::prelude::*;
 use crate::analyze::analysis::ReasonCount;
 use crate::analyze::picture::{VarianceDecomposition, VarianceShare, VarianceSource};
 use crate::estimate::Estimate;
-use crate::seed::Seed;
 use crate::sensitivity::Measure;
 use crate::stats::{VarianceCell, VarianceTerm, decompose_variance};
 use crate::variant::VariantId;
@@ -27,7 +26,6 @@ pub(super) fn decompositions(
     benchmarks: &[Benchmark],
     samples: &[Vec<TaskSamples>],
     level: f64,
-    seed: Seed,
 ) -> (Vec<VarianceDecomposition>, Vec<String>) {
     let tuned = members.iter().filter(|entry| entry.arm.kind == ArmKind::Weighting);
     let series = tuned.map(|entry| entry.arm.series).collect::<std::collections::BTreeSet<_>>();
@@ -38,7 +36,7 @@ pub(super) fn decompositions(
         let crossed = Crossed::new(&own.collect::<Vec<_>>(), benchmark, samples);
         let title = &benchmark.title;
         crossed
-            .decompose(series, &benchmark.name, level, seed)
+            .decompose(series, &benchmark.name, level)
             .map_err(|reason| format!("Where variance comes from on {title}: {reason}."))
     });
     let (mut made, mut left_out) = (Vec::new(), Vec::new());
@@ -117,14 +115,8 @@ impl Crossed {
         }
     }
 
-    fn decompose(
-        mut self,
-        series: usize,
-        benchmark: &str,
-        level: f64,
-        seed: Seed,
-    ) -> Result<VarianceDecomposition, String> {
-        let terms = decompose_variance(&self.cells, level, seed)?;
+    fn decompose(mut self, series: usize, benchmark: &str, level: f64) -> Result<VarianceDecomposition, String> {
+        let terms = decompose_variance(&self.cells, level)?;
         if !self.has_seeds {
             self.note(
                 self.arms,

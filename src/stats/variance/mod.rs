@@ -6,7 +6,6 @@ mod tables;
 mod term;
 
 use crate::estimate::Estimate;
-use crate::seed::Seed;
 
 use design::Design;
 use mean_squares::value;
@@ -87,17 +86,11 @@ pub enum VarianceTerm {
 /// levels it is as wide as so few levels deserve. Residual: both parts joined as independent (MOVER, Zou and Donner 2008). No
 /// interval where nothing varies.
 ///
-/// Nothing is drawn, so `_seed` changes nothing; it stands where other resampling functions have theirs.
-///
 /// # Errors
 ///
-/// In words, for people: no cells, a credit that is not finite, a cell given twice, one wording of one checkpoint, fewer than two items with all
+/// In words, for people: no cells, a credit that is not finite, a cell given twice, one wording of one checkpoint, fewer than three items with all
 /// cells, or a level outside (0, 1).
-pub fn decompose_variance(
-    cells: &[VarianceCell],
-    level: f64,
-    _seed: Seed,
-) -> Result<Vec<(VarianceTerm, Estimate)>, String> {
+pub fn decompose_variance(cells: &[VarianceCell], level: f64) -> Result<Vec<(VarianceTerm, Estimate)>, String> {
     if level.is_nan() || level <= 0.0 || level >= 1.0 {
         return Err(format!("the level {level} is not between 0 and 1"));
     }
@@ -152,7 +145,7 @@ mod tests {
     }
 
     fn decompose(cells: &[VarianceCell]) -> Vec<(VarianceTerm, Estimate)> {
-        decompose_variance(cells, 0.95, Seed(1)).unwrap()
+        decompose_variance(cells, 0.95).unwrap()
     }
 
     /// numpy: mean squares from explicit residual arrays, solved for the components.
@@ -232,7 +225,7 @@ mod tests {
         let complete = all.iter().filter(|cell| cell.item != 5).copied().collect::<Vec<_>>();
         let seed = |cells: &[VarianceCell]| point(&decompose(cells), VarianceTerm::Seed);
         assert!((seed(&holey) - seed(&complete)).abs() < 1e-12 && (seed(&holey) - seed(&all)).abs() > 1e-6);
-        let refused = |cells: &[VarianceCell]| decompose_variance(cells, 0.95, Seed(1)).unwrap_err();
+        let refused = |cells: &[VarianceCell]| decompose_variance(cells, 0.95).unwrap_err();
         assert!(refused(&[]).contains("nothing tells"));
         assert!(refused(all.get(..4).unwrap()).contains("at least 3"), "one item");
         let mut twice = all.clone();
@@ -240,7 +233,7 @@ mod tests {
         assert!(refused(&twice).contains("given twice"));
         twice.first_mut().unwrap().credit = f64::NAN;
         assert!(refused(&twice).contains("not finite"));
-        assert!(decompose_variance(&all, 1.0, Seed(1)).is_err());
+        assert!(decompose_variance(&all, 1.0).is_err());
         let constant = all.iter().map(|cell| VarianceCell { credit: 1.0, ..*cell }).collect::<Vec<_>>();
         assert!(decompose(&constant).iter().all(|(_, e)| e.point <= 0.0 && e.interval.is_none()));
     }
