@@ -7,7 +7,7 @@ use candle_core::Tensor;
 
 use super::DecoderError;
 use crate::model::architecture::{Linear, Norm, NormKind, Selection, TensorView};
-use crate::model::kernels::PackedMatrix;
+use crate::model::kernels::{PackedMatrix, Values};
 use crate::model::weights::Weights;
 
 /// A projection, or several that read the same input, one output after another.
@@ -65,7 +65,7 @@ pub(super) enum Gains {
 #[derive(Debug)]
 pub(super) enum Table {
     /// Rows of this width.
-    Fused { values: Vec<f32>, width: usize },
+    Fused { values: Values, width: usize },
     /// The rows of the output projection.
     Tied,
     /// As stored.
@@ -75,7 +75,7 @@ pub(super) enum Table {
 /// Where weights come from.
 pub(super) enum Source<'a> {
     /// A checkpoint's files, read once and packed.
-    Files { weights: &'a Weights, last: Option<(String, Rc<Vec<f32>>)> },
+    Files { weights: &'a Weights, last: Option<(String, Rc<Values>)> },
     /// Tensors in memory by their stored names, used as they are.
     Tensors(&'a BTreeMap<String, Tensor>),
 }
@@ -93,9 +93,9 @@ impl Source<'_> {
         let mut parts = Vec::with_capacity(linears.len());
         for linear in linears {
             let bias = linear.bias.as_ref().map(|view| self.values(view)).transpose()?;
-            parts.push((self.values(&linear.weight)?, bias));
+            parts.push((self.values(&linear.weight)?, bias.map(Values::into_single)));
         }
-        Ok(Projection::Packed(PackedMatrix::stack(inputs, &parts)))
+        Ok(Projection::Packed(PackedMatrix::stack(inputs, parts)))
     }
 
     pub fn gains(&mut self, norm: &Norm) -> Result<Gains, DecoderError> {
@@ -104,14 +104,14 @@ impl Source<'_> {
             let bias = norm.bias.as_ref().map(|view| self.stored(view)).transpose()?;
             return Ok(Gains::Stored { weight, bias, epsilon: norm.epsilon, kind: norm.kind });
         }
-        let mut weight = self.values(&norm.weight)?;
+        let mut weight = self.values(&norm.weight)?.into_single();
         if norm.kind == NormKind::RmsUnitOffset {
             for gain in &mut weight {
                 *gain += 1.0;
             }
         }
         let bias = norm.bias.as_ref().map(|view| self.values(view)).transpose()?;
-        Ok(Gains::Fused { weight, bias, epsilon: norm.epsilon })
+        Ok(Gains::Fused { weight, bias: bias.map(Values::into_single), epsilon: norm.epsilon })
     }
 
     pub fn table(&mut self, view: &TensorView) -> Result<Table, DecoderError> {
@@ -135,13 +135,13 @@ impl Source<'_> {
         Ok(Stored { tensor: found.clone(), selection: view.selection })
     }
 
-    fn values(&mut self, view: &TensorView) -> Result<Vec<f32>, DecoderError> {
+    fn values(&mut self, view: &TensorView) -> Result<Values, DecoderError> {
         let Self::Files { weights, last } = self else { return Err(missing(view)) };
         let name = view.names.iter().find(|name| weights.contains(name)).or(view.names.first());
         let name = name.ok_or_else(|| missing(view))?;
         let whole = match last {
             Some((held, values)) if held == name => values.clone(),
-            _ => Rc::new(weights.to_f32(name, &view.shape)?),
+            _ => Rc::new(weights.values(name, &view.shape)?),
         };
         if view.selection == Selection::Whole {
             *last = None;
@@ -149,7 +149,10 @@ impl Source<'_> {
         }
         // Other parts of the same tensor are usually asked for next.
         *last = Some((name.clone(), whole.clone()));
-        Ok(select(&whole, &view.shape, view.selection))
+        Ok(match &*whole {
+            Values::Single(values) => Values::Single(select(values, &view.shape, view.selection)),
+            Values::Half(values) => Values::Half(select(values, &view.shape, view.selection)),
+        })
     }
 }
 
@@ -158,7 +161,7 @@ fn missing(view: &TensorView) -> DecoderError {
 }
 
 /// A part of a stored tensor, as rows of outputs.
-fn select(values: &[f32], shape: &[usize], selection: Selection) -> Vec<f32> {
+fn select<T: Copy>(values: &[T], shape: &[usize], selection: Selection) -> Vec<T> {
     let width = shape.get(1).copied().unwrap_or(1);
     match selection {
         Selection::Whole => values.to_vec(),

@@ -6,6 +6,7 @@ use rayon::prelude::*;
 
 use super::isa::multiversion;
 use super::output::SharedOutput;
+use super::pack::{Element, Panels};
 use super::tile::{accumulate, with_rows};
 use super::{Isa, LANES, PARALLEL_WORK, PackedMatrix, PackedRows, ROWS};
 
@@ -102,17 +103,35 @@ multiversion! {
         panels: Range<usize>,
         output: &SharedOutput<'_>,
     ) {
-        match rows {
-            1 => thin_rows::<1, 6>(x, first_row, w, panels, output),
-            2 => thin_rows::<2, 3>(x, first_row, w, panels, output),
-            _ => thin_rows::<3, 2>(x, first_row, w, panels, output),
+        match w.panels() {
+            Panels::Single(weights) => thin_of(weights, x, rows, first_row, w, panels, output),
+            Panels::Half(weights) => thin_of(weights, x, rows, first_row, w, panels, output),
         }
     }
 }
 
 #[inline(always)]
 #[allow(clippy::inline_always)]
-fn thin_rows<const M: usize, const P: usize>(
+fn thin_of<T: Element>(
+    weights: &[[T; LANES]],
+    x: &[f32],
+    rows: usize,
+    first_row: usize,
+    w: &PackedMatrix,
+    panels: Range<usize>,
+    output: &SharedOutput<'_>,
+) {
+    match rows {
+        1 => thin_rows::<T, 1, 6>(weights, x, first_row, w, panels, output),
+        2 => thin_rows::<T, 2, 3>(weights, x, first_row, w, panels, output),
+        _ => thin_rows::<T, 3, 2>(weights, x, first_row, w, panels, output),
+    }
+}
+
+#[inline(always)]
+#[allow(clippy::inline_always)]
+fn thin_rows<T: Element, const M: usize, const P: usize>(
+    weights: &[[T; LANES]],
     x: &[f32],
     first_row: usize,
     w: &PackedMatrix,
@@ -120,10 +139,11 @@ fn thin_rows<const M: usize, const P: usize>(
     output: &SharedOutput<'_>,
 ) {
     let (a, _) = x.as_chunks::<M>();
+    let weights = |panel: usize| &weights[panel * w.inputs()..][..w.inputs()];
     let mut panel = panels.start;
     while panel + P <= panels.end {
         let mut sums: [[[f32; LANES]; P]; M] = [std::array::from_fn(|p| w.panel_bias(panel + p)); M];
-        accumulate(a, std::array::from_fn(|p| w.panel(panel + p)), &mut sums);
+        accumulate(a, std::array::from_fn(|p| weights(panel + p)), &mut sums);
         for (m, row) in sums.iter().enumerate() {
             for (p, values) in row.iter().enumerate() {
                 write(output, first_row + m, panel + p, w.outputs(), values);
@@ -133,7 +153,7 @@ fn thin_rows<const M: usize, const P: usize>(
     }
     for panel in panel..panels.end {
         let mut sums = [[w.panel_bias(panel)]; M];
-        accumulate(a, [w.panel(panel)], &mut sums);
+        accumulate(a, [weights(panel)], &mut sums);
         for (m, [values]) in sums.iter().enumerate() {
             write(output, first_row + m, panel, w.outputs(), values);
         }
@@ -149,12 +169,23 @@ multiversion! {
         panels: Range<usize>,
         output: &SharedOutput<'_>,
     ) {
+        let mut widened = [[0.0; LANES]; DEPTH];
         for depth in (0..w.inputs()).step_by(DEPTH) {
             let stretch = depth..(depth + DEPTH).min(w.inputs());
             for panel in panels.clone() {
+                let place = panel * w.inputs() + stretch.start..panel * w.inputs() + stretch.end;
+                let weights = match w.panels() {
+                    Panels::Single(weights) => &weights[place],
+                    // Once for all blocks of rows.
+                    Panels::Half(weights) => {
+                        let widened = &mut widened[..stretch.len()];
+                        widened.iter_mut().zip(&weights[place]).for_each(|(to, lanes)| *to = Element::widened(lanes));
+                        widened
+                    }
+                };
                 for block in blocks.clone() {
                     let rows = x.block_rows(block);
-                    with_rows!(rows, M, block_tile::<M>(x, block, w, panel, stretch.clone(), output));
+                    with_rows!(rows, M, block_tile::<M>(x, block, w, weights, panel, stretch.clone(), output));
                 }
             }
         }
@@ -167,6 +198,7 @@ fn block_tile<const M: usize>(
     x: &PackedRows,
     block: usize,
     w: &PackedMatrix,
+    weights: &[[f32; LANES]],
     panel: usize,
     stretch: Range<usize>,
     output: &SharedOutput<'_>,
@@ -182,7 +214,7 @@ fn block_tile<const M: usize>(
             values[..length].copy_from_slice(piece);
         }
     }
-    accumulate(&a[stretch.clone()], [&w.panel(panel)[stretch]], &mut sums);
+    accumulate(&a[stretch], [weights], &mut sums);
     for (m, [values]) in sums.iter().enumerate() {
         write(output, block * ROWS + m, panel, w.outputs(), values);
     }
@@ -192,7 +224,9 @@ fn block_tile<const M: usize>(
 #[allow(clippy::unwrap_used, clippy::indexing_slicing)]
 mod tests {
     use super::*;
+    use crate::model::kernels::Values;
     use crate::seed::Seed;
+    use half::bf16;
     use rand::Rng;
 
     fn values(label: &str, count: usize) -> Vec<f32> {
@@ -222,7 +256,7 @@ mod tests {
             let bias = values("b", outputs);
             for bias in [None, Some(bias)] {
                 let expected = bits(&reference(&x, &w, bias.as_deref(), inputs));
-                let packed = PackedMatrix::stack(inputs, &[(w.clone(), bias.clone())]);
+                let packed = PackedMatrix::stack(inputs, vec![(Values::Single(w.clone()), bias.clone())]);
                 for isa in Isa::available() {
                     for threads in [1, 3] {
                         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
@@ -238,7 +272,7 @@ mod tests {
     fn work_that_is_split_over_threads_gives_the_same_bits() {
         let (rows, inputs, outputs) = (130, 320, 190);
         let (x, w) = (values("x", rows * inputs), values("w", outputs * inputs));
-        let packed = PackedMatrix::stack(inputs, &[(w.clone(), None)]);
+        let packed = PackedMatrix::stack(inputs, vec![(Values::Single(w.clone()), None)]);
         let expected = bits(&reference(&x, &w, None, inputs));
         for isa in Isa::available() {
             for threads in [1, 2, 5] {
@@ -246,6 +280,25 @@ mod tests {
                 let y = pool.install(|| linear(isa, &PackedRows::new(&x, inputs), &packed));
                 assert_eq!(bits(&y), expected, "{} {threads}", isa.name());
             }
+        }
+    }
+
+    #[test]
+    fn weights_of_two_bytes_give_the_bits_of_the_same_weights_widened() {
+        for (rows, inputs, outputs) in [(1, 65, 200), (3, 20, 97), (7, 513, 48), (130, 320, 190)] {
+            let x = values("x", rows * inputs);
+            let half = values("w", outputs * inputs).into_iter().map(bf16::from_f32).collect::<Vec<_>>();
+            let wide = half.iter().map(|value| value.to_f32()).collect::<Vec<_>>();
+            let expected = bits(&reference(&x, &wide, None, inputs));
+            let packed = PackedMatrix::stack(inputs, vec![(Values::Half(half), None)]);
+            assert_eq!(packed.bytes(), outputs.div_ceil(LANES) * LANES * inputs * 2);
+            for isa in Isa::available() {
+                let y = linear(isa, &PackedRows::new(&x, inputs), &packed);
+                assert_eq!(bits(&y), expected, "{rows}x{inputs}x{outputs} {}", isa.name());
+            }
+            let mut row = vec![0.0; inputs];
+            packed.copy_row(outputs - 1, &mut row);
+            assert_eq!(row, wide[(outputs - 1) * inputs..]);
         }
     }
 }

@@ -28,7 +28,7 @@ pub use isa::Isa;
 pub use linear::{linear, linear_part};
 pub use logits::{TileSummary, soft_cap, summarize};
 pub use norm::{NormForm, normalize};
-pub use pack::{PackedMatrix, PackedRows};
+pub use pack::{PackedMatrix, PackedRows, Values};
 pub use rotary::rotate;
 
 /// Values that a lane-wise loop handles at once, and columns of a weight panel.

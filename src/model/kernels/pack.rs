@@ -1,6 +1,88 @@
 //! Operands in the order in which the micro-kernel reads them.
 
+use half::bf16;
+
 use super::{LANES, ROWS};
+
+/// Numbers as a checkpoint stores them. Every bfloat16 is an `f32`: computing with either gives the same bits, and the
+/// former takes half the memory.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Values {
+    /// Four bytes each.
+    Single(Vec<f32>),
+    /// Two bytes each.
+    Half(Vec<bf16>),
+}
+
+impl Values {
+    /// How many.
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Single(values) => values.len(),
+            Self::Half(values) => values.len(),
+        }
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Widened, where they are not `f32` already.
+    pub fn into_single(self) -> Vec<f32> {
+        match self {
+            Self::Single(values) => values,
+            Self::Half(values) => values.into_iter().map(bf16::to_f32).collect(),
+        }
+    }
+
+    /// Copies the values from `start` on; what is missing stays as it was.
+    pub fn copy_to(&self, start: usize, into: &mut [f32]) {
+        match self {
+            Self::Single(values) => {
+                into.iter_mut().zip(values.get(start..).unwrap_or(&[])).for_each(|(to, value)| *to = *value);
+            }
+            Self::Half(values) => {
+                let values = values.get(start..).unwrap_or(&[]).iter();
+                into.iter_mut().zip(values).for_each(|(to, value)| *to = value.to_f32());
+            }
+        }
+    }
+}
+
+/// An element of a panel.
+pub(super) trait Element: Copy + Default {
+    /// Sixteen of them as the kernels compute with them.
+    fn widened(lanes: &[Self; LANES]) -> [f32; LANES];
+}
+
+impl Element for f32 {
+    #[inline(always)]
+    #[allow(clippy::inline_always)]
+    fn widened(lanes: &[Self; LANES]) -> [f32; LANES] {
+        *lanes
+    }
+}
+
+impl Element for bf16 {
+    /// Shifts only: a vector instruction or two for all sixteen.
+    #[inline(always)]
+    #[allow(clippy::inline_always)]
+    fn widened(lanes: &[Self; LANES]) -> [f32; LANES] {
+        let mut wide = [0.0; LANES];
+        for (wide, lane) in wide.iter_mut().zip(lanes) {
+            *wide = f32::from_bits(u32::from(lane.to_bits()) << 16);
+        }
+        wide
+    }
+}
+
+/// The panels of a matrix, one after another.
+#[derive(Debug, Clone)]
+pub(super) enum Panels {
+    Single(Vec<[f32; LANES]>),
+    Half(Vec<[bf16; LANES]>),
+}
 
 /// A weight matrix of shape `(outputs, inputs)` as panels of sixteen outputs: panel `j` holds, for each input `k`, the
 /// sixteen weights of outputs `16 j .. 16 j + 16`, zeros beyond the last.
@@ -8,35 +90,37 @@ use super::{LANES, ROWS};
 pub struct PackedMatrix {
     inputs: usize,
     outputs: usize,
-    panels: Vec<[f32; LANES]>,
+    panels: Panels,
     bias: Option<Vec<f32>>,
 }
 
 impl PackedMatrix {
-    /// Packs parts that are stacked one below the other, each `(rows, inputs)` in row-major order with its own bias.
+    /// Packs parts that are stacked one below the other, each `(rows, inputs)` in row-major order with its own bias. Parts
+    /// that are all of two bytes stay so.
     ///
     /// # Panics
     ///
     /// If a part's length is not a multiple of `inputs`, or a bias has not one value a row.
-    pub fn stack(inputs: usize, parts: &[(Vec<f32>, Option<Vec<f32>>)]) -> Self {
-        let rows_of = |weight: &[f32]| weight.len() / inputs.max(1);
+    pub fn stack(inputs: usize, parts: Vec<(Values, Option<Vec<f32>>)>) -> Self {
+        let rows_of = |weight: &Values| weight.len() / inputs.max(1);
         let outputs = parts.iter().map(|(weight, _)| rows_of(weight)).sum::<usize>();
-        let mut panels = vec![[0.0; LANES]; outputs.div_ceil(LANES) * inputs];
         let mut bias = parts.iter().any(|(_, bias)| bias.is_some()).then(|| vec![0.0; outputs]);
         let mut row = 0;
-        for (weight, part_bias) in parts {
+        for (weight, part_bias) in &parts {
             assert!(weight.len() == rows_of(weight) * inputs, "weights do not fill their rows");
             if let (Some(bias), Some(part)) = (&mut bias, part_bias) {
                 bias[row..row + rows_of(weight)].copy_from_slice(part);
             }
-            for values in weight.chunks_exact(inputs) {
-                let panel = &mut panels[row / LANES * inputs..][..inputs];
-                for (column, value) in panel.iter_mut().zip(values) {
-                    column[row % LANES] = *value;
-                }
-                row += 1;
-            }
+            row += rows_of(weight);
         }
+        let all_half = parts.iter().all(|(weight, _)| matches!(weight, Values::Half(_)));
+        let weights = parts.into_iter().map(|(weight, _)| weight);
+        let panels = if all_half {
+            let half = weights.map(|weight| if let Values::Half(values) = weight { values } else { Vec::new() });
+            Panels::Half(packed(inputs, outputs, half))
+        } else {
+            Panels::Single(packed(inputs, outputs, weights.map(Values::into_single)))
+        };
         Self { inputs, outputs, panels, bias }
     }
 
@@ -50,11 +134,24 @@ impl PackedMatrix {
         self.outputs
     }
 
+    /// Bytes that the weights take.
+    pub fn bytes(&self) -> usize {
+        match &self.panels {
+            Panels::Single(panels) => size_of_val(panels.as_slice()),
+            Panels::Half(panels) => size_of_val(panels.as_slice()),
+        }
+    }
+
     /// The weights of one output, copied to `into` (one value an input).
     pub fn copy_row(&self, output: usize, into: &mut [f32]) {
-        let panel = &self.panels[output / LANES * self.inputs..][..self.inputs];
-        for (value, column) in into.iter_mut().zip(panel) {
-            *value = column[output % LANES];
+        let range = output / LANES * self.inputs..(output / LANES + 1) * self.inputs;
+        match &self.panels {
+            Panels::Single(panels) => {
+                into.iter_mut().zip(&panels[range]).for_each(|(value, column)| *value = column[output % LANES]);
+            }
+            Panels::Half(panels) => {
+                into.iter_mut().zip(&panels[range]).for_each(|(value, column)| *value = column[output % LANES].to_f32());
+            }
         }
     }
 
@@ -63,8 +160,8 @@ impl PackedMatrix {
         self.outputs.div_ceil(LANES)
     }
 
-    pub(super) fn panel(&self, index: usize) -> &[[f32; LANES]] {
-        &self.panels[index * self.inputs..][..self.inputs]
+    pub(super) fn panels(&self) -> &Panels {
+        &self.panels
     }
 
     /// What the chains of a panel start from: the bias, or zeros.
@@ -77,6 +174,22 @@ impl PackedMatrix {
         }
         start
     }
+}
+
+/// Row-major parts as panels.
+fn packed<T: Element>(inputs: usize, outputs: usize, parts: impl Iterator<Item = Vec<T>>) -> Vec<[T; LANES]> {
+    let mut panels = vec![[T::default(); LANES]; outputs.div_ceil(LANES) * inputs];
+    let mut row = 0;
+    for weight in parts {
+        for values in weight.chunks_exact(inputs.max(1)) {
+            let panel = &mut panels[row / LANES * inputs..][..inputs];
+            for (column, value) in panel.iter_mut().zip(values) {
+                column[row % LANES] = *value;
+            }
+            row += 1;
+        }
+    }
+    panels
 }
 
 /// Rows of activations in blocks of six: a block holds, for each input `k`, the values of its rows.

@@ -1,15 +1,17 @@
 //! The micro-kernel: a few rows times a few panels of sixteen columns.
 
 use super::LANES;
+use super::pack::Element;
 
-/// `acc[m][p][l] = fma(a[k][m], panels[p][k][l], acc[m][p][l])` for every `k` in ascending order.
+/// `acc[m][p][l] = fma(a[k][m], panels[p][k][l], acc[m][p][l])` for every `k` in ascending order, in `f32` whatever the
+/// panels are stored in.
 ///
 /// Called again with the next stretch of `k` and the same accumulators, it continues the same chains.
 #[inline(always)]
 #[allow(clippy::inline_always)]
-pub(super) fn accumulate<const M: usize, const P: usize>(
+pub(super) fn accumulate<T: Element, const M: usize, const P: usize>(
     a: &[[f32; M]],
-    panels: [&[[f32; LANES]]; P],
+    panels: [&[[T; LANES]]; P],
     acc: &mut [[[f32; LANES]; P]; M],
 ) {
     let mut sums = *acc;
@@ -19,7 +21,7 @@ pub(super) fn accumulate<const M: usize, const P: usize>(
     }
     for (k, row) in a.iter().enumerate() {
         for p in 0..P {
-            let b = &panels[p][k];
+            let b = T::widened(&panels[p][k]);
             for m in 0..M {
                 let value = row[m];
                 for l in 0..LANES {

@@ -18,10 +18,18 @@ pub(super) fn to_f32(dtype: Dtype, bytes: &[u8]) -> Option<Vec<f32>> {
     }
 }
 
-fn convert<const WIDTH: usize>(bytes: &[u8], element: impl Fn([u8; WIDTH]) -> f32 + Sync) -> Vec<f32> {
+/// Little-endian BF16 bytes as they are.
+pub(super) fn to_bf16(bytes: &[u8]) -> Vec<half::bf16> {
+    convert(bytes, half::bf16::from_le_bytes)
+}
+
+fn convert<const WIDTH: usize, T: Copy + Default + Send>(
+    bytes: &[u8],
+    element: impl Fn([u8; WIDTH]) -> T + Sync,
+) -> Vec<T> {
     let (elements, _) = bytes.as_chunks::<WIDTH>();
-    let mut values = vec![0.0; elements.len()];
-    let fill = |(values, elements): (&mut [f32], &[[u8; WIDTH]])| {
+    let mut values = vec![T::default(); elements.len()];
+    let fill = |(values, elements): (&mut [T], &[[u8; WIDTH]])| {
         for (value, bytes) in values.iter_mut().zip(elements) {
             *value = element(*bytes);
         }

@@ -16,6 +16,7 @@ pub use safetensors::Dtype;
 
 use crate::digest::Digest;
 use crate::model::checkpoint::file::{self, CONFIG_LIMIT_BYTES};
+use crate::model::kernels::Values;
 pub use error::{TensorFault, WeightsError};
 use index::ShardIndex;
 pub use overlay::{Change, LowRank, Overlay};
@@ -199,6 +200,21 @@ impl Weights {
         match self.overlay.as_ref().and_then(|overlay| overlay.changes.get(name)) {
             Some(change) => change.apply(stored),
             None => stored(),
+        }
+    }
+
+    /// A tensor in the smallest form that holds it exactly: bfloat16 where it is stored so and no overlay changes it, else
+    /// [`Weights::to_f32`].
+    ///
+    /// # Errors
+    /// As [`Weights::to_f32`].
+    pub fn values(&self, name: &str, expected_shape: &[usize]) -> Result<Values, WeightsError> {
+        let changed = self.overlay.as_ref().is_some_and(|overlay| overlay.changes.contains_key(name));
+        match self.raw(name) {
+            Some(raw) if raw.dtype == Dtype::BF16 && raw.shape == expected_shape && !changed => {
+                Ok(Values::Half(convert::to_bf16(raw.bytes)))
+            }
+            _ => self.to_f32(name, expected_shape).map(Values::Single),
         }
     }
 

@@ -41,7 +41,7 @@ pub fn embed(embeddings: &Embeddings, scale: f32, batch: &Batch, head: &Projecti
     for (row, id) in x.chunks_exact_mut(hidden.max(1)).zip(&batch.tokens) {
         match (&embeddings.tokens, head) {
             (Table::Fused { values, .. }, _) => {
-                row.copy_from_slice(values.get(*id as usize * hidden..).and_then(|v| v.get(..hidden)).unwrap_or(&[]));
+                values.copy_to(*id as usize * hidden, row);
             }
             (_, Projection::Packed(packed)) => packed.copy_row(*id as usize, row),
             _ => {}
@@ -51,9 +51,11 @@ pub fn embed(embeddings: &Embeddings, scale: f32, batch: &Batch, head: &Projecti
         }
     }
     if let Some(Table::Fused { values, width }) = &embeddings.positions {
+        let mut learned = vec![0.0; hidden];
         for (row, position) in x.chunks_exact_mut(hidden.max(1)).zip(&batch.positions) {
-            let learned = values.get(position * width..).unwrap_or(&[]);
-            row.iter_mut().zip(learned).for_each(|(value, learned)| *value += learned);
+            learned.fill(0.0);
+            values.copy_to(position * width, &mut learned);
+            row.iter_mut().zip(&learned).for_each(|(value, learned)| *value += learned);
         }
     }
     matrix(x, hidden)
