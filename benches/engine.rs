@@ -113,7 +113,7 @@ fn generation<const PROMPTS: usize>(bencher: Bencher<'_, '_>, model: &str) {
 /// Floating-point operations a second of `(rows, 512) x (512, 1408)`; items are operations.
 #[divan::bench(args = [1, 2, 8, 64, 300])]
 fn own_linear(bencher: Bencher<'_, '_>, rows: usize) {
-    let weights = PackedMatrix::stack(512, vec![(wit_eval::model::kernels::Values::Single(vec![0.5; 512 * 1408]), None)]);
+    let weights = PackedMatrix::stack(512, vec![(kernels::Values::Single(vec![0.5; 512 * 1408]), None)]);
     let x = vec![0.25; rows * 512];
     bencher
         .counter(ItemsCount::new(2 * rows * 512 * 1408))

@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 use candle_core::Tensor;
 
 use crate::model::architecture::Architecture;
-use crate::model::kernels::{AttentionShape, Isa};
+use crate::model::kernels::{AttentionShape, Isa, WeightType};
 use crate::model::weights::{Weights, WeightsError};
 
 pub use cache::KvCache;
@@ -98,8 +98,13 @@ pub struct Decoder {
 
 impl Decoder {
     /// Reads and packs a checkpoint's weights for inference.
-    pub fn fused(architecture: Architecture, weights: &Weights, isa: Isa) -> Result<Self, DecoderError> {
-        Self::build(architecture, Path::Fused(isa), &mut Source::Files { weights, last: None })
+    pub fn fused(
+        architecture: Architecture,
+        weights: &Weights,
+        isa: Isa,
+        weight_type: WeightType,
+    ) -> Result<Self, DecoderError> {
+        Self::build(architecture, Path::Fused(isa), &mut Source::Files { weights, last: None, weight_type })
     }
 
     /// Uses tensors (which may be variables) by their stored names, for training.

@@ -7,7 +7,7 @@ use candle_core::Tensor;
 
 use super::DecoderError;
 use crate::model::architecture::{Linear, Norm, NormKind, Selection, TensorView};
-use crate::model::kernels::{PackedMatrix, Values};
+use crate::model::kernels::{PackedMatrix, Values, WeightType};
 use crate::model::weights::Weights;
 
 /// A projection, or several that read the same input, one output after another.
@@ -75,7 +75,7 @@ pub(super) enum Table {
 /// Where weights come from.
 pub(super) enum Source<'a> {
     /// A checkpoint's files, read once and packed.
-    Files { weights: &'a Weights, last: Option<(String, Rc<Values>)> },
+    Files { weights: &'a Weights, last: Option<(String, Rc<Values>)>, weight_type: WeightType },
     /// Tensors in memory by their stored names, used as they are.
     Tensors(&'a BTreeMap<String, Tensor>),
 }
@@ -136,12 +136,12 @@ impl Source<'_> {
     }
 
     fn values(&mut self, view: &TensorView) -> Result<Values, DecoderError> {
-        let Self::Files { weights, last } = self else { return Err(missing(view)) };
+        let Self::Files { weights, last, weight_type } = self else { return Err(missing(view)) };
         let name = view.names.iter().find(|name| weights.contains(name)).or(view.names.first());
         let name = name.ok_or_else(|| missing(view))?;
         let whole = match last {
             Some((held, values)) if held == name => values.clone(),
-            _ => Rc::new(weights.values(name, &view.shape)?),
+            _ => Rc::new(weights.values(name, &view.shape)?.held_as(*weight_type)),
         };
         if view.selection == Selection::Whole {
             *last = None;
@@ -151,7 +151,9 @@ impl Source<'_> {
         *last = Some((name.clone(), whole.clone()));
         Ok(match &*whole {
             Values::Single(values) => Values::Single(select(values, &view.shape, view.selection)),
-            Values::Half(values) => Values::Half(select(values, &view.shape, view.selection)),
+            Values::Bfloat16(values) => Values::Bfloat16(select(values, &view.shape, view.selection)),
+            Values::Float16(values) => Values::Float16(select(values, &view.shape, view.selection)),
+            Values::Quantized(rows) => Values::Single(select(&rows.to_f32(), &view.shape, view.selection)),
         })
     }
 }

@@ -67,7 +67,7 @@ fn both_paths_agree_on_a_branching_batch_for_every_family() {
         let hidden = plain.hidden(&batch, &forest, &mut plain.cache()).unwrap();
         let expected = plain.log_probs(&hidden, &rows, &targets).unwrap().to_vec1::<f32>().unwrap();
         for isa in Isa::available() {
-            let fused = Decoder::fused(architecture.clone(), &weights, isa).unwrap();
+            let fused = Decoder::fused(architecture.clone(), &weights, isa, WeightType::Stored).unwrap();
             let hidden = fused.hidden(&batch, &forest, &mut fused.cache()).unwrap();
             let hidden = fused.rows(&hidden, &(0..60).collect::<Vec<_>>()).unwrap();
             let query = |target: &u32| RowQuery { targets: vec![*target], all_logits: false };

@@ -23,7 +23,7 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use crate::model::architecture::Architecture;
 use crate::model::decoder::{Decoder, DecoderError};
-use crate::model::kernels::Isa;
+use crate::model::kernels::{Isa, WeightType};
 use crate::model::weights::Weights;
 
 pub use generation::GenerationRequest;
@@ -35,7 +35,7 @@ pub use windows::rolling_windows;
 /// Turns generated ids into text, without special tokens.
 pub type Detokenize<'a> = &'a dyn Fn(&[u32]) -> String;
 
-/// How an engine works. None of these changes a result, `max_length_tokens` aside.
+/// How an engine works. None of these changes a result, `max_length_tokens` and `weight_type` aside.
 #[derive(Debug, Clone)]
 pub struct EngineOptions {
     /// Threads; `None` takes one for each core.
@@ -48,6 +48,9 @@ pub struct EngineOptions {
     pub max_length_tokens: Option<usize>,
     /// Instructions to use.
     pub isa: Isa,
+    /// The type that weights are held in. Other than [`WeightType::Stored`] and [`WeightType::Float32`], it may round
+    /// them, and changes results.
+    pub weight_type: WeightType,
 }
 
 impl Default for EngineOptions {
@@ -58,6 +61,7 @@ impl Default for EngineOptions {
             kv_budget_bytes: 1 << 30,
             max_length_tokens: None,
             isa: Isa::detected(),
+            weight_type: WeightType::Stored,
         }
     }
 }
@@ -107,7 +111,7 @@ impl Engine {
         let pool = ThreadPoolBuilder::new().num_threads(options.threads.unwrap_or(0)).build().map_err(|error| {
             EngineError::Threads { threads: options.threads.unwrap_or(0), reason: error.to_string() }
         })?;
-        let decoder = Decoder::fused(architecture, weights, options.isa)?;
+        let decoder = Decoder::fused(architecture, weights, options.isa, options.weight_type)?;
         Ok(Self { decoder, pool, options, computed_tokens: AtomicU64::new(0) })
     }
 

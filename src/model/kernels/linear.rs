@@ -290,7 +290,7 @@ mod tests {
             let half = values("w", outputs * inputs).into_iter().map(bf16::from_f32).collect::<Vec<_>>();
             let wide = half.iter().map(|value| value.to_f32()).collect::<Vec<_>>();
             let expected = bits(&reference(&x, &wide, None, inputs));
-            let packed = PackedMatrix::stack(inputs, vec![(Values::Half(half), None)]);
+            let packed = PackedMatrix::stack(inputs, vec![(Values::Bfloat16(half), None)]);
             assert_eq!(packed.bytes(), outputs.div_ceil(LANES) * LANES * inputs * 2);
             for isa in Isa::available() {
                 let y = linear(isa, &PackedRows::new(&x, inputs), &packed);

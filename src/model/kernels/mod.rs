@@ -19,8 +19,10 @@ pub(crate) mod math;
 mod norm;
 mod output;
 mod pack;
+pub mod quantized;
 mod rotary;
 mod tile;
+mod values;
 
 pub use activation::{activate, activate_gated};
 pub use attention::{AttentionShape, Keys, RowSpan, Span, attend, store_keys};
@@ -28,8 +30,10 @@ pub use isa::Isa;
 pub use linear::{linear, linear_part};
 pub use logits::{TileSummary, soft_cap, summarize};
 pub use norm::{NormForm, normalize};
-pub use pack::{PackedMatrix, PackedRows, Values};
+pub use pack::{PackedMatrix, PackedRows};
+pub use quantized::QuantizedRows;
 pub use rotary::rotate;
+pub use values::{Values, WeightType};
 
 /// Values that a lane-wise loop handles at once, and columns of a weight panel.
 pub const LANES: usize = 16;

@@ -2,53 +2,7 @@
 
 use half::bf16;
 
-use super::{LANES, ROWS};
-
-/// Numbers as a checkpoint stores them. Every bfloat16 is an `f32`: computing with either gives the same bits, and the
-/// former takes half the memory.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Values {
-    /// Four bytes each.
-    Single(Vec<f32>),
-    /// Two bytes each.
-    Half(Vec<bf16>),
-}
-
-impl Values {
-    /// How many.
-    pub fn len(&self) -> usize {
-        match self {
-            Self::Single(values) => values.len(),
-            Self::Half(values) => values.len(),
-        }
-    }
-
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// Widened, where they are not `f32` already.
-    pub fn into_single(self) -> Vec<f32> {
-        match self {
-            Self::Single(values) => values,
-            Self::Half(values) => values.into_iter().map(bf16::to_f32).collect(),
-        }
-    }
-
-    /// Copies the values from `start` on; what is missing stays as it was.
-    pub fn copy_to(&self, start: usize, into: &mut [f32]) {
-        match self {
-            Self::Single(values) => {
-                into.iter_mut().zip(values.get(start..).unwrap_or(&[])).for_each(|(to, value)| *to = *value);
-            }
-            Self::Half(values) => {
-                let values = values.get(start..).unwrap_or(&[]).iter();
-                into.iter_mut().zip(values).for_each(|(to, value)| *to = value.to_f32());
-            }
-        }
-    }
-}
+use super::{LANES, ROWS, Values};
 
 /// An element of a panel.
 pub(super) trait Element: Copy + Default {
@@ -113,10 +67,10 @@ impl PackedMatrix {
             }
             row += rows_of(weight);
         }
-        let all_half = parts.iter().all(|(weight, _)| matches!(weight, Values::Half(_)));
+        let all_half = parts.iter().all(|(weight, _)| matches!(weight, Values::Bfloat16(_)));
         let weights = parts.into_iter().map(|(weight, _)| weight);
         let panels = if all_half {
-            let half = weights.map(|weight| if let Values::Half(values) = weight { values } else { Vec::new() });
+            let half = weights.map(|weight| if let Values::Bfloat16(values) = weight { values } else { Vec::new() });
             Panels::Half(packed(inputs, outputs, half))
         } else {
             Panels::Single(packed(inputs, outputs, weights.map(Values::into_single)))
@@ -150,7 +104,9 @@ impl PackedMatrix {
                 into.iter_mut().zip(&panels[range]).for_each(|(value, column)| *value = column[output % LANES]);
             }
             Panels::Half(panels) => {
-                into.iter_mut().zip(&panels[range]).for_each(|(value, column)| *value = column[output % LANES].to_f32());
+                into.iter_mut()
+                    .zip(&panels[range])
+                    .for_each(|(value, column)| *value = column[output % LANES].to_f32());
             }
         }
     }

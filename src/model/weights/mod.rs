@@ -212,7 +212,7 @@ impl Weights {
         let changed = self.overlay.as_ref().is_some_and(|overlay| overlay.changes.contains_key(name));
         match self.raw(name) {
             Some(raw) if raw.dtype == Dtype::BF16 && raw.shape == expected_shape && !changed => {
-                Ok(Values::Half(convert::to_bf16(raw.bytes)))
+                Ok(Values::Bfloat16(convert::to_bf16(raw.bytes)))
             }
             _ => self.to_f32(name, expected_shape).map(Values::Single),
         }
