@@ -69,21 +69,33 @@ fn choices(count: u32) -> Vec<Scoring> {
     (0..count).map(choice).collect()
 }
 
-#[divan::bench(args = MODELS)]
+#[divan::bench(args = MODELS, sample_count = 20)]
 fn one_choice(bencher: Bencher<'_, '_>, model: &str) {
     let Some(engine) = engine(model) else { return };
     let items = choices(1);
     bencher.bench_local(|| engine.score(&items, &mut |_, score| assert!(score.is_ok())).unwrap());
 }
 
-#[divan::bench(args = MODELS)]
+#[divan::bench(args = MODELS, sample_count = 20)]
 fn four_choices_shared(bencher: Bencher<'_, '_>, model: &str) {
     let Some(engine) = engine(model) else { return };
     let items = choices(4);
     bencher.bench_local(|| engine.score(&items, &mut |_, score| assert!(score.is_ok())).unwrap());
 }
 
-#[divan::bench(args = MODELS)]
+/// As long as the model reads: attention is a quarter of the work.
+#[divan::bench(args = MODELS, sample_count = 5)]
+fn long_context(bencher: Bencher<'_, '_>, model: &str) {
+    let Some(engine) = engine(model) else { return };
+    let length = engine.max_length_tokens();
+    let context = (0..u32::try_from(length).unwrap()).map(|i| i * 13 % 1_900 + 8).collect::<Vec<_>>();
+    let items = [Scoring { context, continuation: vec![100] }];
+    bencher.counter(ItemsCount::new(length)).bench_local(|| {
+        engine.score(&items, &mut |_, score| assert!(score.is_ok())).unwrap();
+    });
+}
+
+#[divan::bench(args = MODELS, sample_count = 10)]
 fn four_choices_one_by_one(bencher: Bencher<'_, '_>, model: &str) {
     let Some(engine) = engine(model) else { return };
     let items = choices(4);
@@ -95,7 +107,7 @@ fn four_choices_one_by_one(bencher: Bencher<'_, '_>, model: &str) {
 }
 
 /// Prompts of 20 tokens, 64 new ones each.
-#[divan::bench(args = MODELS, consts = [1, 8])]
+#[divan::bench(args = MODELS, consts = [1, 8], sample_count = 10)]
 fn generation<const PROMPTS: usize>(bencher: Bencher<'_, '_>, model: &str) {
     let Some(engine) = engine(model) else { return };
     let request = |n: usize| GenerationRequest {
@@ -110,17 +122,26 @@ fn generation<const PROMPTS: usize>(bencher: Bencher<'_, '_>, model: &str) {
     });
 }
 
-/// Floating-point operations a second of `(rows, 512) x (512, 1408)`; items are operations.
-#[divan::bench(args = [1, 2, 8, 64, 300])]
+/// The products of one layer of the synthetic model, `(inputs, outputs)`.
+const PROJECTIONS: [(usize, usize); 4] = [(512, 1_024), (512, 512), (512, 2_816), (1_408, 512)];
+
+/// Floating-point operations a second of a layer's products for this many rows, which packing is part of: what the forward
+/// pass is measured against. Items are operations.
+#[divan::bench(args = [1, 2, 8, 64, 312], sample_count = 50)]
 fn own_linear(bencher: Bencher<'_, '_>, rows: usize) {
-    let weights = PackedMatrix::stack(512, vec![(kernels::Values::Single(vec![0.5; 512 * 1408]), None)]);
-    let x = vec![0.25; rows * 512];
-    bencher
-        .counter(ItemsCount::new(2 * rows * 512 * 1408))
-        .bench_local(|| kernels::linear(Isa::detected(), &PackedRows::new(&x, 512), &weights));
+    let layer = PROJECTIONS.map(|(inputs, outputs)| {
+        let weights = kernels::Values::Single(vec![0.5; inputs * outputs]);
+        (vec![0.25; rows * inputs], PackedMatrix::stack(inputs, vec![(weights, None)]))
+    });
+    let operations = PROJECTIONS.map(|(inputs, outputs)| 2 * rows * inputs * outputs);
+    bencher.counter(ItemsCount::new(operations.iter().sum::<usize>())).bench_local(|| {
+        for (x, weights) in &layer {
+            divan::black_box(kernels::linear(Isa::detected(), &PackedRows::new(x, weights.inputs()), weights));
+        }
+    });
 }
 
-#[divan::bench(args = [1, 2, 8, 64, 300])]
+#[divan::bench(args = [1, 2, 8, 64, 312], sample_count = 50)]
 fn candle_matmul(bencher: Bencher<'_, '_>, rows: usize) {
     let tensor = |shape: (usize, usize)| {
         candle_core::Tensor::ones(shape, candle_core::DType::F32, &candle_core::Device::Cpu).unwrap()

@@ -6,6 +6,11 @@
 //! `(batch, sequence, width)`, with its variables made once. Runs alternate; medians of wall-clock and of processor time
 //! are printed (`TRAINING_RUNS` sets how many). Each peak of memory is that of a process of its own.
 //!
+//! `cargo bench --bench training -- step` runs whole optimizer steps instead, as a training run makes them: forward, WIT
+//! loss with weights 0.4 and 0.6, backward, clipping to 1, `AdamW`. It prints one line of JSON: medians of seconds a step
+//! by the clock and of processor time, and tokens a second, over `TRAINING_RUNS` steps after a first one that is not
+//! counted.
+//!
 //! The small model (width 128, 4 layers, 4 heads of which 2 hold keys, 384 between, 1024 tokens; 64 sequences of about 32
 //! tokens) is the embedded demonstration's.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::print_stdout, missing_docs)]
@@ -16,12 +21,19 @@ use std::time::Instant;
 
 use candle_core::{D, Device, Result, Tensor, Var};
 use rand::Rng as _;
-use wit_eval::instruction::TokenRole;
+use wit_eval::instruction::{TokenRole, TokenizedExample};
 use wit_eval::model::architecture::Architecture;
 use wit_eval::seed::Seed;
 use wit_eval::train::batch::{MicroBatch, Target};
 use wit_eval::train::gradient::{Network, NetworkOptions, PathChoice};
+use wit_eval::train::objective::{Objective, TrainingItem};
+use wit_eval::train::optimizer::AdamW;
+use wit_eval::train::order::ExampleOrder;
 use wit_eval::train::parameters::{Adapter, Gradients, LoraSettings, ModelParameters, Parameter, Parameters};
+use wit_eval::train::schedule::Decay;
+use wit_eval::train::settings::{Settings, WeightType};
+use wit_eval::train::trainer::Trainer;
+use wit_eval::weighting::Weighting;
 
 /// Sizes of a Llama.
 #[derive(Clone, Copy)]
@@ -342,6 +354,47 @@ fn small(runs: usize) {
     println!("{:24} {:8.4} {:10.0} {:12.3}", "0.9M, 64 x 32, fused", cost.wall, tokens / cost.wall, cost.processor);
 }
 
+/// A training run's state with 8 examples of 256 tokens, half prompt and half response.
+fn trainer() -> (Trainer, Vec<TrainingItem>) {
+    let options = NetworkOptions { path: PathChoice::Fused, checkpointing: false };
+    let network = Network::new(&MIDDLE.architecture(), options).unwrap();
+    let settings = Settings {
+        objective: Objective::Wit(Weighting::new(0.4, 0.6).unwrap()),
+        learning_rate: 1e-4,
+        schedule: Decay::Constant,
+        warmup_ratio: 0.0,
+        optimizer: AdamW { weight_decay: 0.01, ..AdamW::default() },
+        max_grad_norm: Some(1.0),
+        batch_size: 8,
+        micro_batch_tokens: 4096,
+        total_steps: 1_000,
+        order: ExampleOrder::File,
+        seed: 1,
+        weights: WeightType::F32,
+        checkpointing: false,
+    };
+    let tokens = MIDDLE.batch(8, 256, 0).tokens;
+    let role = |at: usize| if at < 128 { TokenRole::Prompt } else { TokenRole::Response };
+    let example = |ids: &[u32]| TokenizedExample { ids: ids.to_vec(), roles: (0..ids.len()).map(role).collect() };
+    let items = tokens.chunks(256).map(|ids| TrainingItem::Example(example(ids))).collect();
+    (Trainer::new(network, MIDDLE.model(), settings, 8), items)
+}
+
+/// Whole optimizer steps.
+fn step(runs: usize) {
+    let (mut trainer, items) = trainer();
+    let mut one = || assert!(trainer.step(&items, false).unwrap().sums.loss.is_finite());
+    one();
+    let costs = (0..runs).map(|_| timed(&mut one)).collect::<Vec<_>>();
+    let cost = median(&costs);
+    let tokens = items.iter().map(TrainingItem::tokens).sum::<usize>();
+    let line = serde_json::json!({
+        "steps": runs, "tokens": tokens, "wall_s": cost.wall, "processor_s": cost.processor,
+        "tokens_per_s": tokens as f64 / cost.wall,
+    });
+    println!("{line}");
+}
+
 fn main() {
     let arguments = std::env::args().collect::<Vec<_>>();
     if let Some(at) = arguments.iter().position(|argument| argument == "--alone") {
@@ -352,6 +405,9 @@ fn main() {
     let runs = |default| std::env::var("TRAINING_RUNS").ok().and_then(|runs| runs.parse().ok()).unwrap_or(default);
     if filter.is_empty() || filter == "small" {
         small(runs(21));
+    }
+    if filter == "step" {
+        step(runs(5));
     }
     if filter.is_empty() || filter == "compare" {
         compare(runs(5));

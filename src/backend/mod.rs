@@ -14,7 +14,7 @@ use crate::model::engine::EngineError;
 use crate::request::Request;
 use crate::response::Response;
 
-pub use local::{LocalModel, LocalOptions};
+pub use local::{LocalModel, LocalOptions, Workload, held_types, memory_plan, rounded_to};
 pub use scripted::ScriptedModel;
 
 /// What a model is called and what it is.
@@ -31,10 +31,10 @@ pub struct ModelIdentity {
 pub enum BackendError {
     /// The checkpoint could not be opened.
     #[error(transparent)]
-    Checkpoint(#[from] CheckpointError),
+    Checkpoint(Box<CheckpointError>),
     /// The network could not be built or run.
     #[error(transparent)]
-    Engine(#[from] EngineError),
+    Engine(Box<EngineError>),
     /// The endpoint cannot be used.
     #[error(transparent)]
     Endpoint(#[from] endpoint::EndpointError),
@@ -44,6 +44,18 @@ pub enum BackendError {
     /// A request could not be hashed.
     #[error("a request could not be written as JSON: {0}")]
     Json(#[from] serde_json::Error),
+}
+
+impl From<CheckpointError> for BackendError {
+    fn from(error: CheckpointError) -> Self {
+        Self::Checkpoint(Box::new(error))
+    }
+}
+
+impl From<EngineError> for BackendError {
+    fn from(error: EngineError) -> Self {
+        Self::Engine(Box::new(error))
+    }
 }
 
 /// Something that answers requests.

@@ -9,7 +9,7 @@ use clap::Args;
 use rand::seq::SliceRandom as _;
 
 use super::Exit;
-use super::options::positive;
+use super::options::{BatchSize, NetworkArgs, positive};
 use super::progress::{Progress, note};
 use super::tuning::job::set_threads;
 use crate::analyze::picture::{CHARACTERISTICS, CharacteristicsRow};
@@ -20,7 +20,6 @@ use crate::data::characteristics::{
 use crate::data::instruct::{ReadOptions, read_instructions};
 use crate::data::score_table::name_fault;
 use crate::model::checkpoint::{Checkpoint, CheckpointOptions, TemplateChoice};
-use crate::model::engine::EngineOptions;
 use crate::model::tokens::TextTokenizer;
 use crate::request::{Continuation, Prompt, Request};
 use crate::response::Response;
@@ -56,12 +55,11 @@ pub(super) struct CharacteristicsArgs {
     /// Seed of what is drawn: prompts for --limit, words for the n-gram diversity
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
-    /// Threads [default: one a core]; moves no result
-    #[arg(long, value_name = "N", value_parser = positive)]
-    threads: Option<usize>,
     /// No progress on standard error
     #[arg(long, short)]
     quiet: bool,
+    #[command(flatten)]
+    network: NetworkArgs,
 }
 
 const EXAMPLES: &str = "Examples:
@@ -84,7 +82,7 @@ pub(super) fn read(path: &Path) -> anyhow::Result<Vec<CharacteristicsRow>> {
 
 /// Measures, and adds the row to the table.
 pub(super) fn run(args: &CharacteristicsArgs) -> anyhow::Result<Exit> {
-    set_threads(args.threads);
+    set_threads(args.network.threads);
     let present = match &args.out {
         Some(path) if path.exists() => characteristics::read(path).context("--out")?,
         _ => Vec::new(),
@@ -196,17 +194,22 @@ fn prompt_log_prob(args: &CharacteristicsArgs, prompts: Vec<String>, base: Check
     let requests = prompts.into_iter().map(request).collect::<Vec<_>>();
     let asked = requests.iter().collect::<Vec<_>>();
     let mut progress = Progress::new(&base.name, asked.len(), args.quiet);
-    let engine = EngineOptions { threads: args.threads, ..EngineOptions::default() };
-    let model = LocalModel::new(base, &LocalOptions { engine, date: None })?;
+    let model = LocalModel::new(base, &LocalOptions { engine: args.network.engine_options(), date: None })?;
     let mut answers = vec![None; asked.len()];
     let mut answered = 0;
-    model.answer(&asked, &mut |index, response| {
-        answered += 1;
-        progress.update(answered, asked.len());
-        if let Some(slot) = answers.get_mut(index) {
-            *slot = nats_per_token(&response);
-        }
-    })?;
+    let together = match args.network.batch_size {
+        BatchSize::Auto => asked.len().max(1),
+        BatchSize::Fixed(count) => count,
+    };
+    for (some, slots) in asked.chunks(together).zip(answers.chunks_mut(together)) {
+        model.answer(some, &mut |index, response| {
+            answered += 1;
+            progress.update(answered, asked.len());
+            if let Some(slot) = slots.get_mut(index) {
+                *slot = nats_per_token(&response);
+            }
+        })?;
+    }
     progress.finish(answered);
     let scored = answers.iter().flatten().copied().collect::<Vec<f64>>();
     let failed = asked.len() - scored.len();

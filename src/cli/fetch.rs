@@ -11,6 +11,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::Exit;
 use super::progress::note;
 use crate::hub::{FetchOptions, Fetched, HubSettings, Progress, Source, Sources, checkpoint, fetch, looks_like_model};
+use crate::model::gguf::is_gguf;
 use crate::report::text::visible_line;
 
 /// Flags of `fetch`.
@@ -104,7 +105,7 @@ pub(super) fn hub_settings() -> anyhow::Result<HubSettings> {
 
 /// The folder that `--checkpoint` means: one that exists, or that of a model named `organisation/name[@revision]`.
 pub(super) fn checkpoint_folder(given: &Path, quiet: bool) -> anyhow::Result<PathBuf> {
-    let spec = given.to_str().filter(|spec| !given.exists() && looks_like_model(spec));
+    let spec = given.to_str().filter(|spec| !given.exists() && !is_gguf(given) && looks_like_model(spec));
     let Some(spec) = spec else { return Ok(given.to_owned()) };
     ensure!(!spec.is_empty(), "--checkpoint is empty");
     note(quiet, &format!("{spec}: no such folder; looking for a model of that name on the hub"));

@@ -38,6 +38,13 @@ pub(super) fn run(args: &MergeArgs) -> anyhow::Result<Exit> {
         ..CheckpointOptions::default()
     };
     let checkpoint = Checkpoint::open(&args.adapter, &options)?;
+    if let Some(file) = checkpoint.gguf.as_ref().filter(|_| checkpoint.is_adapter()) {
+        anyhow::bail!(
+            "the adapter's base {} is in GGUF, which cannot be written as a checkpoint's folder; evaluate the adapter over it \
+             (wit-eval --checkpoint ADAPTER --base {0}), or merge over the folder that it was made from with --base DIR",
+            file.display()
+        );
+    }
     let dtype = merge(&checkpoint, &args.out, args.dtype)?;
     let base = checkpoint.model_dir.display();
     note(false, &format!("{} merged into {base}, stored as {dtype} in {}", checkpoint.name, args.out.display()));

@@ -1,7 +1,8 @@
 //! Flags that several verbs share. Those that lm-evaluation-harness has too keep its names.
 
+mod network;
+
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 
 use anyhow::Context as _;
 use clap::{Args, ValueEnum};
@@ -18,6 +19,8 @@ use crate::report::text::visible_line;
 use crate::request::{Decoding, Sampling};
 use crate::sensitivity::PosixMode;
 use crate::task::VerifierMode;
+
+pub(super) use network::{BatchSize, DtypeChoice, NetworkArgs, bytes_words};
 
 /// Which tasks, from where.
 #[derive(Debug, Clone, Args)]
@@ -120,30 +123,6 @@ impl From<VerifierChoice> for VerifierMode {
             VerifierChoice::Official => Self::Official,
             VerifierChoice::LmEval => Self::LmEval,
             VerifierChoice::Fixed => Self::Fixed,
-        }
-    }
-}
-
-/// Requests handed to the model at a time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum BatchSize {
-    /// Chosen by memory.
-    Auto,
-    /// This many.
-    Fixed(usize),
-}
-
-impl FromStr for BatchSize {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text {
-            "auto" => Ok(Self::Auto),
-            again if again.strip_prefix("auto:").is_some_and(|k| k.parse::<u32>().is_ok()) => Ok(Self::Auto),
-            number => match number.parse() {
-                Ok(count) if count > 0 => Ok(Self::Fixed(count)),
-                _ => Err("write a number above 0, or auto".to_owned()),
-            },
         }
     }
 }

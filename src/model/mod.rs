@@ -6,6 +6,7 @@ pub mod chat_template;
 pub mod checkpoint;
 pub mod decoder;
 pub mod engine;
+pub mod gguf;
 pub mod kernels;
 pub mod tokens;
 pub mod untrained;

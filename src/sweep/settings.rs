@@ -128,6 +128,8 @@ pub const EVALUATE: &[Key] = &[
     key("posix_tokens", Kind::Positive),
     key("likelihood", Kind::Path),
     key("likelihood_limit", Kind::Positive),
+    key("dtype", Kind::Choice(&["auto", "float32", "bfloat16", "float16"])),
+    free("max_memory", Kind::Text),
     free("batch_size", Kind::TextOrCount),
 ];
 

@@ -46,7 +46,8 @@ pub fn path_choice(text: &str, fused: Option<bool>, weights: WeightType) -> Resu
     }
 }
 
-fn device(text: &str) -> Result<Device, DeviceError> {
+/// The device of this name.
+pub fn device(text: &str) -> Result<Device, DeviceError> {
     let (name, ordinal) = text.split_once(':').unwrap_or((text, "0"));
     let ordinal = match (name, ordinal.parse::<usize>()) {
         ("cpu", Ok(0)) => return Ok(Device::Cpu),

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::cli::options::{BatchSize, positive};
+use crate::cli::options::{NetworkArgs, positive};
 use crate::model::chat_template::Date;
 use crate::weighting::Weighting;
 
@@ -51,12 +51,8 @@ pub(in crate::cli) struct ModelArgs {
     /// Length limit of the replies for POSIX, in tokens
     #[arg(long = "posix_tokens", alias = "posix-tokens", value_name = "N", default_value_t = 16, value_parser = positive)]
     pub posix_tokens: usize,
-    /// Requests handed to the model at a time, or auto; moves no result
-    #[arg(long = "batch_size", alias = "batch-size", value_name = "N", default_value = "auto")]
-    pub batch_size: BatchSize,
-    /// Threads [default: one a core]; moves no result
-    #[arg(long, value_name = "N", value_parser = positive)]
-    pub threads: Option<usize>,
+    #[command(flatten)]
+    pub network: NetworkArgs,
 }
 
 /// Where things go.
@@ -76,7 +72,7 @@ pub(in crate::cli) struct OutputArgs {
     /// judgments, AlpacaEval's outputs and annotations)
     #[arg(long = "official-output", alias = "official_output", value_name = "DIR")]
     pub official_output: Option<PathBuf>,
-    /// Say what would be asked, and stop
+    /// Say what would be asked, with tokens, sharing and memory, and stop; no weights are loaded
     #[arg(long = "dry_run", alias = "dry-run")]
     pub dry_run: bool,
     /// No progress on standard error

@@ -1,6 +1,7 @@
 //! `wit-eval --checkpoint DIR`: ask, record, judge, report.
 
 mod args;
+mod dry_run;
 mod likelihood;
 mod outputs;
 mod subject;
@@ -34,8 +35,9 @@ pub(super) use likelihood::LikelihoodArgs;
 /// Flags of an evaluation.
 #[derive(Debug, Clone, Args)]
 pub(super) struct EvaluateArgs {
-    /// Checkpoint: a Hugging Face folder (config.json, model.safetensors, tokenizer.json), or ORG/NAME on the hub. Repeatable
-    #[arg(long, value_name = "DIR", required_unless_present = "endpoint")]
+    /// Checkpoint: a Hugging Face folder (config.json, model.safetensors, tokenizer.json), a GGUF file, or ORG/NAME on the
+    /// hub. Repeatable
+    #[arg(long, value_name = "PATH", required_unless_present = "endpoint")]
     pub checkpoint: Vec<PathBuf>,
     #[command(flatten)]
     pub endpoint: EndpointArgs,
@@ -149,7 +151,7 @@ pub(super) fn check(args: &EvaluateArgs) -> anyhow::Result<()> {
 pub(super) fn record(args: &EvaluateArgs) -> anyhow::Result<Recorded> {
     let begun = Instant::now();
     let quiet = args.output.quiet;
-    super::tuning::job::set_threads(args.model.threads);
+    super::tuning::job::set_threads(args.model.network.threads);
     let specs = args.perturbations.specs()?;
     let subjects = subject::open(args)?;
     let questions = questions(args, &specs, &subjects)?;
@@ -166,6 +168,7 @@ pub(super) fn record(args: &EvaluateArgs) -> anyhow::Result<Recorded> {
     };
     let folder = RunFolder::at(args.output.output_path.join(name));
     if args.output.dry_run {
+        dry_run::show(args, &subjects, &manifest.checkpoints, &questions.plan, &folder)?;
         note(false, &format!("would be recorded in {}", folder.path().display()));
         return Ok(Recorded::Ended(Exit::Success));
     }

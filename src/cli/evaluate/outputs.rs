@@ -6,6 +6,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use super::EvaluateArgs;
 use super::subject::{self, Subject};
+use crate::backend::rounded_to;
 use crate::cli::official;
 use crate::cli::progress::note;
 use crate::cli::report::LoadedRun;
@@ -54,7 +55,7 @@ fn write_lm_eval(
     let mut templates: BTreeMap<&str, ChatTemplate> = BTreeMap::new();
     for (subject, entry) in subjects.into_iter().zip(entries) {
         if let Subject::Checkpoint(checkpoint) = subject {
-            models.insert(entry.label.clone(), facts(&checkpoint));
+            models.insert(entry.label.clone(), facts(&checkpoint, args));
             if let Some(template) = checkpoint.chat_template {
                 templates.insert(&entry.label, template);
             }
@@ -93,13 +94,15 @@ fn write_lm_eval(
 }
 
 /// What a folder says that the run's records do not.
-fn facts(checkpoint: &Checkpoint) -> ModelFacts {
+fn facts(checkpoint: &Checkpoint, args: &EvaluateArgs) -> ModelFacts {
+    // Sums are float32 in any case; narrower is what the weights were rounded to.
+    let rounded = rounded_to(checkpoint, args.model.network.dtype.into());
     let tokenizer = &checkpoint.tokenizer;
     let named = tokenizer.named_tokens();
     let token = |text: &Option<String>, id: Option<u32>| NamedToken { text: text.clone(), id };
     ModelFacts {
         name: Some(checkpoint.dir.display().to_string()),
-        dtype: Some("torch.float32".to_owned()),
+        dtype: Some(format!("torch.{}", rounded.unwrap_or("float32"))),
         tokens: Some([
             token(&named.pad, tokenizer.pad_id()),
             token(&named.eos, tokenizer.eos_id()),

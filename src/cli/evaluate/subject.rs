@@ -1,30 +1,27 @@
 //! Who is asked: checkpoints on this machine, or models behind an endpoint.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 
 use super::EvaluateArgs;
 use crate::backend::endpoint::{Endpoint, EndpointError};
-use crate::backend::{BackendError, LanguageModel, LocalModel, LocalOptions};
+use crate::backend::{BackendError, LanguageModel, LocalModel, LocalOptions, held_types, rounded_to};
 use crate::chat::{Message, Role};
 use crate::cli::endpoint::usage_words;
-use crate::cli::options::BatchSize;
+use crate::cli::options::{BatchSize, DtypeChoice, bytes_words};
 use crate::cli::progress::{Progress, note};
 use crate::digest::Digest;
-use crate::execute::{ExecuteError, Pending, execute, response_key};
+use crate::execute::{ExecuteError, Pending, Portion, execute, response_key};
 use crate::model::chat_template::ChatOptions;
 use crate::model::checkpoint::{Checkpoint, CheckpointOptions, Provenance};
-use crate::model::engine::EngineOptions;
+use crate::model::engine::{EngineOptions, MemoryPlan};
+use crate::model::gguf::GgufFile;
 use crate::plan::Plan;
 use crate::record::{Purpose, ResponseRecord};
 use crate::request::Request;
 use crate::response::Response;
 use crate::store::{CheckpointEntry, ResponseLog};
 
-/// Requests handed to the engine at a time where `--batch_size` is auto; the engine splits them further by memory.
-const AUTO_CHUNK: usize = 256;
-
-/// The same for a server, whose threads wait for one another at the end of each.
+/// Requests handed to a server at a time where `--batch_size` is auto: its threads wait for one another at the end of each.
 const ENDPOINT_CHUNK: usize = 4096;
 
 /// A model under test, opened as far as its identity needs.
@@ -47,10 +44,13 @@ impl Subject {
         match self {
             Self::Checkpoint(checkpoint) => {
                 let provenance = &checkpoint.provenance;
+                let options = local_options(args);
+                let rounded = rounded_to(checkpoint, options.engine.weight_type);
+                let rounded = rounded.map(|name| format!(", weights rounded to {name}")).unwrap_or_default();
                 Ok(CheckpointEntry {
                     label,
-                    digest: LocalModel::digest(checkpoint, &local_options(args))?,
-                    architecture: checkpoint.architecture.to_string(),
+                    digest: LocalModel::digest(checkpoint, &options)?,
+                    architecture: format!("{}{rounded}", checkpoint.architecture),
                     parameters: checkpoint.architecture.parameters() as u64,
                     weighting: provenance.weighting,
                     weighting_source: provenance.weighting_source.as_str().to_owned(),
@@ -109,6 +109,11 @@ pub(super) fn open(args: &EvaluateArgs) -> anyhow::Result<Vec<Subject>> {
         weightings.len()
     );
     if args.endpoint.endpoint.is_some() {
+        let network = &args.model.network;
+        anyhow::ensure!(
+            network.dtype == DtypeChoice::Auto && network.max_memory.is_none(),
+            "--dtype and --max_memory are about checkpoints on this machine; a server decides for itself, leave them out"
+        );
         let endpoints = args.endpoint.open(args.applies_chat_template())?;
         return Ok(endpoints.into_iter().map(|endpoint| Subject::Endpoint(Box::new(endpoint))).collect());
     }
@@ -120,6 +125,7 @@ pub(super) fn open(args: &EvaluateArgs) -> anyhow::Result<Vec<Subject>> {
             chat_template: args.template_choice(),
             weighting: weightings.get(index).copied(),
             base_dir: args.model.base.clone(),
+            ..CheckpointOptions::default()
         };
         let mut checkpoint = Checkpoint::open(&dir, &options)?;
         if dir != *given {
@@ -159,15 +165,29 @@ fn examine(args: &EvaluateArgs, checkpoint: &Checkpoint) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn local_options(args: &EvaluateArgs) -> LocalOptions {
-    let engine = EngineOptions { threads: args.model.threads, ..EngineOptions::default() };
-    LocalOptions { engine, date: Some(args.model.date) }
+pub(super) fn local_options(args: &EvaluateArgs) -> LocalOptions {
+    LocalOptions { engine: args.model.network.engine_options(), date: Some(args.model.date) }
 }
 
-/// Whether a folder has a chat template that was not asked for; it is not opened for that.
-fn offers_chat_template(dir: &Path) -> bool {
+/// How a network is held: `float32 weights, avx2, 2 threads; 98 MB of weights, up to 12 GB for keys and values`.
+fn held_words(types: &str, options: &EngineOptions, memory: &MemoryPlan) -> String {
+    let threads = options.threads.unwrap_or_else(rayon::current_num_threads);
+    let plural = if threads == 1 { "" } else { "s" };
+    let (isa, weights, cache) = (options.isa.name(), bytes_words(memory.weight_bytes), bytes_words(memory.cache_bytes));
+    format!("{types} weights, {isa}, {threads} thread{plural}; {weights} of weights, up to {cache} for keys and values")
+}
+
+/// Whether a checkpoint has a chat template that was not asked for; it is not opened for that.
+fn offers_chat_template(checkpoint: &Checkpoint) -> bool {
+    let dir = &checkpoint.tokenizer_dir;
     let declared = std::fs::read_to_string(dir.join("tokenizer_config.json"));
-    dir.join("chat_template.jinja").is_file() || declared.is_ok_and(|text| text.contains("\"chat_template\""))
+    let in_metadata = || {
+        let gguf = checkpoint.gguf.as_ref().and_then(|file| GgufFile::open(file).ok());
+        gguf.is_some_and(|gguf| matches!(gguf.metadata().text("tokenizer.chat_template"), Ok(Some(_))))
+    };
+    dir.join("chat_template.jinja").is_file()
+        || declared.is_ok_and(|text| text.contains("\"chat_template\""))
+        || in_metadata()
 }
 
 /// Asks one model what is not recorded yet. One that has answered everything is not loaded.
@@ -189,12 +209,12 @@ pub(super) fn ask(
     }
     match subject {
         Subject::Checkpoint(checkpoint) => {
-            let offers_template = offers_chat_template(&checkpoint.dir);
-            let model = LocalModel::new(*checkpoint, &local_options(args))?;
-            note(
-                quiet,
-                &format!("{}: {}, digest {}", entry.label, entry.architecture, model.identity().digest.short()),
-            );
+            let offers_template = offers_chat_template(&checkpoint);
+            note(quiet, &format!("{}: {}, digest {}", entry.label, entry.architecture, entry.digest.short()));
+            let options = local_options(args);
+            let types = held_types(&checkpoint, options.engine.weight_type);
+            let model = LocalModel::with_digest(*checkpoint, entry.digest.clone(), &options)?;
+            note(quiet, &format!("{}: {}", entry.label, held_words(&types, &options.engine, model.engine().memory())));
             if offers_template && !args.applies_chat_template() {
                 let hint = "has a chat template; --apply_chat_template presents prompts through it";
                 note(quiet, &format!("{}: {hint}", entry.label));
@@ -266,14 +286,13 @@ fn asked(
     if pending.requests.is_empty() {
         return Ok(());
     }
-    let chunk = match args.model.batch_size {
-        BatchSize::Auto if args.endpoint.endpoint.is_some() => ENDPOINT_CHUNK,
-        BatchSize::Auto => AUTO_CHUNK,
-        BatchSize::Fixed(count) => count,
+    let portion = match args.model.network.batch_size {
+        BatchSize::Auto if args.endpoint.endpoint.is_some() => Portion::Requests(ENDPOINT_CHUNK),
+        size => size.into(),
     };
     let mut progress = Progress::new(&entry.label, pending.requests.len(), args.output.quiet);
     let mut answered = 0;
-    let outcome = execute(model, pending, log, chunk, &mut |done, total| {
+    let outcome = execute(model, pending, log, portion, &mut |done, total| {
         answered = done;
         progress.update(done, total);
     });

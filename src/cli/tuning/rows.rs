@@ -115,7 +115,15 @@ pub(in crate::cli) fn open_base(args: &TuningArgs) -> anyhow::Result<Checkpoint>
     };
     let options =
         CheckpointOptions { tokenizer_dir: render.tokenizer.clone(), chat_template, ..CheckpointOptions::default() };
-    Checkpoint::open(&source.base, &options).context("--base")
+    let checkpoint = Checkpoint::open(&source.base, &options).context("--base")?;
+    if let Some(file) = &checkpoint.gguf {
+        bail!(
+            "--base {}: a model in GGUF is evaluated, not trained; give the folder of the checkpoint that it was made from \
+             (config.json, model.safetensors, tokenizer.json)",
+            file.display()
+        );
+    }
+    Ok(checkpoint)
 }
 
 /// The prompt format that the flags mean.

@@ -17,6 +17,7 @@ use std::path::{Path, PathBuf};
 
 use crate::digest::Digest;
 use crate::model::architecture::{Architecture, Selection, TensorView};
+use crate::model::gguf::{is_gguf, model_in};
 use crate::model::weights::{Change, LowRank, Overlay, Weights};
 use config::AdapterConfig;
 pub use config::CONFIG_FILE;
@@ -257,7 +258,9 @@ fn base_folder(dir: &Path, named: Option<&str>, given: Option<&Path>) -> Result<
         (None, Some(named)) => vec![dir.join(named), PathBuf::from(named)],
         (None, None) => return Err(no_base()),
     };
-    let usable = |folder: &&PathBuf| folder.join("config.json").is_file() || is_adapter(folder);
+    // A folder with several models in GGUF is usable too: opening it says what to do.
+    let in_gguf = |path: &Path| (is_gguf(path) && path.is_file()) || !matches!(model_in(path), Ok(None));
+    let usable = |path: &&PathBuf| path.join("config.json").is_file() || is_adapter(path) || in_gguf(path);
     let base = candidates.iter().find(usable).ok_or_else(no_base)?.clone();
     if is_adapter(&base) {
         return Err(AdapterError::BaseIsAdapter { dir: dir.to_owned(), base });

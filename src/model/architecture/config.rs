@@ -45,15 +45,26 @@ pub enum ArchitectureError {
 pub(super) struct Config {
     values: Map<String, Value>,
     prefix: String,
+    wanted_tokens: Option<usize>,
 }
 
 impl Config {
     pub fn parse(text: &str) -> Result<Self, ArchitectureError> {
         match serde_json::from_str(text) {
-            Ok(Value::Object(values)) => Ok(Self { values, prefix: String::new() }),
+            Ok(Value::Object(values)) => Ok(Self { values, prefix: String::new(), wanted_tokens: None }),
             Ok(other) => Err(ArchitectureError::NotAnObject { reason: format!("it is {}", shown(&other)) }),
             Err(error) => Err(ArchitectureError::NotAnObject { reason: error.to_string() }),
         }
+    }
+
+    /// The same, read for sequences of up to so many tokens.
+    pub fn wanting(self, wanted_tokens: Option<usize>) -> Self {
+        Self { wanted_tokens, ..self }
+    }
+
+    /// Longest sequence that the configuration is read for.
+    pub fn wanted_tokens(&self) -> Option<usize> {
+        self.wanted_tokens
     }
 
     /// Whether the key is there and not null.
@@ -66,7 +77,8 @@ impl Config {
         match self.value(key) {
             None => Ok(None),
             Some(Value::Object(values)) => {
-                Ok(Some(Self { values: values.clone(), prefix: format!("{}{key}.", self.prefix) }))
+                let prefix = format!("{}{key}.", self.prefix);
+                Ok(Some(Self { values: values.clone(), prefix, wanted_tokens: self.wanted_tokens }))
             }
             Some(_) => Err(self.invalid(key, "an object")),
         }
@@ -87,6 +99,14 @@ impl Config {
         let Some(value) = self.value(key) else { return Ok(None) };
         let number = value.as_f64().filter(|n| n.is_finite() && *n > 0.0 && *n < 1e30);
         number.map(Some).ok_or_else(|| self.invalid(key, "a number above 0"))
+    }
+
+    /// A number above zero; zero is as good as absent.
+    pub fn optional_number(&self, key: &str) -> Result<Option<f64>, ArchitectureError> {
+        if self.value(key).and_then(Value::as_f64) == Some(0.0) {
+            return Ok(None);
+        }
+        self.optional_positive(key)
     }
 
     pub fn positive(&self, key: &str) -> Result<f64, ArchitectureError> {

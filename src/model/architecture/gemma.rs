@@ -2,7 +2,7 @@
 //! soft caps and sliding windows.
 
 use super::config::{ArchitectureError, Config};
-use super::rotary::{Rotary, RotaryScaling};
+use super::rotary::Rotary;
 use super::shape::{Sizes, activation, embedding_and_head, epsilon, rms, soft_cap, windows};
 use super::tensors::Linear;
 use super::{Activation, Architecture, Attention, Embedding, Family, Head, Layer, NormKind, QueryKeyNorm};
@@ -36,7 +36,7 @@ pub(super) fn read(config: &Config, family: Family) -> Result<Architecture, Arch
         scale: if capped { scalar.powf(-0.5) as f32 } else { sizes.scale() },
         soft_cap: if capped { soft_cap(config, "attn_logit_softcapping")? } else { None },
         rotary,
-        sliding_rotary: sliding_rotary(config, family, &sizes, rotary)?,
+        sliding_rotary: sliding_rotary(config, family, &sizes, &rotary)?,
     };
     let windows = match family {
         Family::Gemma => vec![None; sizes.layers],
@@ -63,15 +63,20 @@ pub(super) fn read(config: &Config, family: Family) -> Result<Architecture, Arch
 }
 
 /// Gemma 3 rotates its sliding layers with a base of their own, unscaled.
-fn sliding_rotary(config: &Config, family: Family, sizes: &Sizes, rotary: Rotary) -> Result<Rotary, ArchitectureError> {
+fn sliding_rotary(
+    config: &Config,
+    family: Family,
+    sizes: &Sizes,
+    rotary: &Rotary,
+) -> Result<Rotary, ArchitectureError> {
     if family != Family::Gemma3Text {
-        return Ok(rotary);
+        return Ok(*rotary);
     }
     if config.is_set("rope_parameters") {
         return Rotary::read(config, sizes.head_dim, 10_000.0, 1.0, Some("sliding_attention"));
     }
     let base = config.optional_positive("rope_local_base_freq")?.unwrap_or(10_000.0);
-    Rotary::new(config, sizes.head_dim, base, 1.0, RotaryScaling::None)
+    Rotary::unscaled(config, sizes.head_dim, base)
 }
 
 fn layer(sizes: &Sizes, traits: &Traits, family: Family, index: usize, window: Option<usize>) -> Layer {

@@ -29,7 +29,7 @@ pub(super) fn read(config: &Config, family: Family) -> Result<Architecture, Arch
     };
     let layers = windows.into_iter().zip(rotates).enumerate();
     let layers = layers.map(|(index, (window, rotates))| {
-        layer(&sizes, &traits, &format!("model.layers.{index}."), window, rotates.then_some(rotary))
+        layer(&sizes, &traits, &format!("model.layers.{index}."), window, rotates.then_some(&rotary))
     });
     Ok(Architecture {
         family,
@@ -50,7 +50,7 @@ struct Traits {
     mlp_bias: bool,
 }
 
-fn layer(sizes: &Sizes, traits: &Traits, name: &str, window: Option<usize>, rotary: Option<Rotary>) -> Layer {
+fn layer(sizes: &Sizes, traits: &Traits, name: &str, window: Option<usize>, rotary: Option<&Rotary>) -> Layer {
     let norm = |part: &str| Some(rms(&format!("{name}{part}"), sizes.hidden, NormKind::Rms, traits.epsilon));
     let linear = |part: &str, inputs, outputs| {
         Linear::named(&format!("{name}self_attn.{part}"), inputs, outputs, traits.attention_bias)
@@ -64,7 +64,7 @@ fn layer(sizes: &Sizes, traits: &Traits, name: &str, window: Option<usize>, rota
             scale: sizes.scale(),
             soft_cap: None,
             window,
-            rotary,
+            rotary: rotary.copied(),
             norm: QueryKeyNorm::None,
             query: linear("q_proj", sizes.hidden, sizes.query_width()),
             key: linear("k_proj", sizes.hidden, sizes.kv_width()),

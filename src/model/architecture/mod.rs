@@ -13,6 +13,7 @@ mod olmo2;
 mod phi3;
 mod qwen;
 mod rotary;
+mod scaling;
 mod shape;
 mod tensors;
 #[cfg(test)]
@@ -20,7 +21,8 @@ mod tests;
 
 pub use config::ArchitectureError;
 pub use family::Family;
-pub use rotary::{Rotary, RotaryScaling};
+pub use rotary::Rotary;
+pub use scaling::{Divisors, RotaryScaling};
 pub use tensors::{Linear, Selection, TensorView};
 
 use config::Config;
@@ -194,19 +196,40 @@ impl Architecture {
     ///
     /// Families, rotary types, activations and quantizations that are not supported are refused by name; sizes are
     /// checked before anything is allocated for them.
+    ///
+    /// Of a model with `LongRoPE` this gives the network for sequences up to its original context; see
+    /// [`Architecture::for_length`].
     pub fn from_config_json(text: &str) -> Result<Self, ArchitectureError> {
-        let config = Config::parse(text)?;
+        Self::for_length(text, None)
+    }
+
+    /// The same for sequences of up to `max_length_tokens`.
+    ///
+    /// Only `LongRoPE` (Phi 3 with 128k tokens of context) makes a difference: with more than its original context asked
+    /// for, it computes all sequences, short ones too, with the frequencies for long ones.
+    pub fn for_length(text: &str, max_length_tokens: Option<usize>) -> Result<Self, ArchitectureError> {
+        let config = Config::parse(text)?.wanting(max_length_tokens);
+        let mut architecture = Self::read(&config)?;
+        for attention in architecture.layers.iter().map(|layer| &layer.attention) {
+            if let Some(RotaryScaling::LongRope { context_tokens, .. }) = attention.rotary.map(|it| it.scaling) {
+                architecture.context_tokens = architecture.context_tokens.min(context_tokens);
+            }
+        }
+        Ok(architecture)
+    }
+
+    fn read(config: &Config) -> Result<Self, ArchitectureError> {
         if config.is_set("quantization_config") {
             return Err(config.unsupported("quantization_config", "only unquantized F32, F16 or BF16 weights"));
         }
-        match Family::read(&config)? {
-            family @ (Family::Llama | Family::Mistral | Family::SmolLm3) => llama::read(&config, family),
-            family @ (Family::Qwen2 | Family::Qwen3) => qwen::read(&config, family),
-            family @ (Family::Gemma | Family::Gemma2 | Family::Gemma3Text) => gemma::read(&config, family),
-            Family::Phi3 => phi3::read(&config),
-            Family::Olmo2 => olmo2::read(&config),
-            Family::GptNeox => gpt_neox::read(&config),
-            family @ (Family::Gpt2 | Family::GptNeo) => gpt::read(&config, family),
+        match Family::read(config)? {
+            family @ (Family::Llama | Family::Mistral | Family::SmolLm3) => llama::read(config, family),
+            family @ (Family::Qwen2 | Family::Qwen3) => qwen::read(config, family),
+            family @ (Family::Gemma | Family::Gemma2 | Family::Gemma3Text) => gemma::read(config, family),
+            Family::Phi3 => phi3::read(config),
+            Family::Olmo2 => olmo2::read(config),
+            Family::GptNeox => gpt_neox::read(config),
+            family @ (Family::Gpt2 | Family::GptNeo) => gpt::read(config, family),
         }
     }
 

@@ -14,7 +14,7 @@ pub(super) fn read(config: &Config) -> Result<Architecture, ArchitectureError> {
     let activation = activation(config, "hidden_act", Activation::Silu)?;
     let windows = windows(config, sizes.layers, |_| true)?;
     let layers = windows.into_iter().enumerate();
-    let layers = layers.map(|(index, window)| layer(&sizes, rotary, epsilon, activation, index, window));
+    let layers = layers.map(|(index, window)| layer(&sizes, &rotary, epsilon, activation, index, window));
     Ok(Architecture {
         family: Family::Phi3,
         vocabulary: sizes.vocabulary,
@@ -29,7 +29,7 @@ pub(super) fn read(config: &Config) -> Result<Architecture, ArchitectureError> {
 
 fn layer(
     sizes: &Sizes,
-    rotary: Rotary,
+    rotary: &Rotary,
     epsilon: f32,
     activation: Activation,
     index: usize,
@@ -55,7 +55,7 @@ fn layer(
             scale: sizes.scale(),
             soft_cap: None,
             window,
-            rotary: Some(rotary),
+            rotary: Some(*rotary),
             norm: QueryKeyNorm::None,
             query: qkv(0, query),
             key: qkv(query, kv),

@@ -22,7 +22,7 @@ fn with(key: &str, value: Value) -> String {
 fn what_is_not_supported_is_refused_by_name_with_what_is() {
     let cases = [
         ("model_type", json!("mamba"), "gpt_neox"),
-        ("rope_scaling", json!({"rope_type": "yarn", "factor": 2.0}), "llama3"),
+        ("rope_scaling", json!({"rope_type": "dynamic", "factor": 2.0}), "llama3"),
         ("hidden_act", json!("quick_gelu"), "gelu_pytorch_tanh"),
         ("quantization_config", json!({"bits": 4}), "unquantized"),
     ];

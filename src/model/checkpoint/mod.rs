@@ -1,20 +1,22 @@
-//! A model folder, opened and checked as one thing: architecture, weights, tokenizer, chat template, provenance.
+//! A model's folder or GGUF file, opened and checked as one thing: architecture, weights, tokenizer, chat template,
+//! provenance.
 
 pub mod file;
 mod generation;
 mod provenance;
+mod source;
 
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
-
-use self::file::{CONFIG_LIMIT_BYTES, FileError};
-use self::generation::TokenIds;
+use self::file::FileError;
+use self::source::Network;
 use crate::digest::Digest;
 use crate::model::adapter::{AdapterError, AdapterFolder};
-use crate::model::architecture::{Architecture, ArchitectureError};
+use crate::model::architecture::{Architecture, ArchitectureError, RotaryScaling};
 use crate::model::chat_template::{ChatTemplate, ChatTemplateError};
-use crate::model::tokens::{DeclaredIds, NamedTokens, TextTokenizer, TokenizerError};
+use crate::model::gguf::tokenizer::GgufTokenizerError;
+use crate::model::gguf::{GgufFile, is_gguf};
+use crate::model::tokens::{TextTokenizer, TokenizerError};
 use crate::model::weights::{Weights, WeightsError};
 use crate::weighting::Weighting;
 pub use generation::GenerationDefaults;
@@ -31,6 +33,9 @@ pub struct CheckpointOptions {
     pub weighting: Option<Weighting>,
     /// The base model's folder, where the folder to open is an adapter and its base is not where it says.
     pub base_dir: Option<PathBuf>,
+    /// Longest sequence that will be asked for, where it decides what is computed: a model with `LongRoPE` has one network
+    /// up to its original context and another beyond.
+    pub max_length_tokens: Option<usize>,
 }
 
 /// Which chat template a checkpoint gets.
@@ -50,13 +55,15 @@ pub enum TemplateChoice {
 /// An opened checkpoint.
 #[derive(Debug)]
 pub struct Checkpoint {
-    /// The folder.
+    /// What was opened: a folder, or a `.gguf` file.
     pub dir: PathBuf,
-    /// Where `config.json` and the weights are: the same folder, or that of an adapter's base.
+    /// Where configuration and weights are: the same, or an adapter's base.
     pub model_dir: PathBuf,
-    /// Where the tokenizer is.
+    /// The model's file, where it is in GGUF.
+    pub gguf: Option<PathBuf>,
+    /// The folder of the tokenizer; where the tokenizer is in the GGUF file, the file's folder.
     pub tokenizer_dir: PathBuf,
-    /// What reports call it: the folder's name.
+    /// What reports call it: the name of the folder or of the file.
     pub name: String,
     /// What `config.json` describes.
     pub architecture: Architecture,
@@ -78,7 +85,7 @@ pub struct Checkpoint {
 #[derive(Debug, thiserror::Error)]
 pub enum CheckpointError {
     /// No `config.json`.
-    #[error("{}: no config.json, so this is no checkpoint folder; point at the folder that holds config.json and model.safetensors", dir.display())]
+    #[error("{}: no config.json, so this is no checkpoint folder; point at the folder that holds config.json and model.safetensors, or at a .gguf file", dir.display())]
     NoConfig {
         /// The folder.
         dir: PathBuf,
@@ -109,6 +116,9 @@ pub enum CheckpointError {
     /// A tokenizer that cannot be used.
     #[error(transparent)]
     Tokenizer(#[from] TokenizerError),
+    /// A tokenizer in a GGUF file that cannot be used.
+    #[error(transparent)]
+    GgufTokenizer(#[from] GgufTokenizerError),
     /// A chat template that cannot be used.
     #[error(transparent)]
     ChatTemplate(#[from] ChatTemplateError),
@@ -117,42 +127,31 @@ pub enum CheckpointError {
     Provenance(#[from] ProvenanceError),
 }
 
-/// The special ids of `config.json`; the rest of it is the architecture's.
-#[derive(Deserialize)]
-struct ConfigIds {
-    bos_token_id: Option<TokenIds>,
-    eos_token_id: Option<TokenIds>,
-}
-
 impl Checkpoint {
-    /// Opens a folder in Hugging Face layout and checks everything in it; nothing in it is trusted.
+    /// Opens a folder in Hugging Face layout, a `.gguf` file, or a folder with one model in GGUF, and checks everything in
+    /// it; nothing in it is trusted.
     ///
-    /// An adapter's folder is opened over that of its base: architecture and weights are the base's, the latter read
-    /// with the adapter's changes; tokenizer, chat template and generation defaults are the adapter's where it has them.
+    /// An adapter's folder is opened over its base: architecture and weights are the base's, the latter read with the
+    /// adapter's changes; tokenizer, chat template and generation defaults are the adapter's where it has them. Beside a
+    /// model in GGUF, the files of a Hugging Face folder stand for what the file itself says of tokenizer, chat template
+    /// and end tokens.
     pub fn open(dir: &Path, options: &CheckpointOptions) -> Result<Self, CheckpointError> {
         let adapter = AdapterFolder::open(dir, options.base_dir.as_deref())?;
         let model_dir = adapter.as_ref().map_or(dir, AdapterFolder::base);
-        let config_path = model_dir.join("config.json");
-        let config = file::read_text(&config_path, CONFIG_LIMIT_BYTES)?
-            .ok_or_else(|| CheckpointError::NoConfig { dir: model_dir.to_owned() })?;
-        let ids: ConfigIds = file::parse_json(&config_path, &config)?;
-        let architecture = Architecture::from_config_json(&config)
-            .map_err(|source| CheckpointError::Architecture { file: config_path, source })?;
-        let mut weights = Weights::open(model_dir)?;
+        let mut network = Network::open(model_dir, options.max_length_tokens)?;
         if let Some(adapter) = &adapter {
-            weights.change(adapter.overlay(&architecture, &weights)?);
+            let overlay = adapter.overlay(&network.architecture, &network.weights)?;
+            network.weights.change(overlay);
         }
-        let ends = ids.eos_token_id.map(TokenIds::into_vec).unwrap_or_default();
-        let begins = ids.bos_token_id.map(TokenIds::into_vec).unwrap_or_default();
-        let declared = DeclaredIds { bos: begins.first().copied(), eos: ends.first().copied() };
-        let own = |name: &str| if dir.join(name).exists() { dir } else { model_dir };
-        let tokenizer_dir = options.tokenizer_dir.as_deref().unwrap_or_else(|| own("tokenizer.json"));
-        let tokenizer = TextTokenizer::open(tokenizer_dir, declared)?;
-        let places = [dir, tokenizer_dir, model_dir];
-        let chat_template = template(&places, &options.chat_template, tokenizer.named_tokens())?;
-        let generation = GenerationDefaults::read(own("generation_config.json"))?;
-        let declared_ends = if generation.eos_token_ids.is_empty() { ends } else { generation.eos_token_ids.clone() };
-        let mut end_token_ids: Vec<u32> = declared_ends.into_iter().chain(tokenizer.eos_id()).collect();
+        let folder = if is_gguf(dir) { network.folder.as_path() } else { dir };
+        let tokens = network.tokens(folder, options.tokenizer_dir.as_deref())?;
+        let places = [folder, &tokens.folder, &network.folder];
+        let chat_template = network.template(&places, &options.chat_template, &tokens)?;
+        let own = folder.join("generation_config.json").exists();
+        let generation_dir = if own { folder } else { &network.folder };
+        let generation = GenerationDefaults::read(generation_dir)?;
+        let declared_ends = if generation.eos_token_ids.is_empty() { &tokens.ends } else { &generation.eos_token_ids };
+        let mut end_token_ids: Vec<u32> = declared_ends.iter().copied().chain(tokens.tokenizer.eos_id()).collect();
         end_token_ids.sort_unstable();
         end_token_ids.dedup();
         let mut provenance = Provenance::read(dir, options.weighting)?;
@@ -162,11 +161,12 @@ impl Checkpoint {
         Ok(Self {
             dir: dir.to_owned(),
             model_dir: model_dir.to_owned(),
-            tokenizer_dir: tokenizer_dir.to_owned(),
+            gguf: network.gguf.as_ref().map(|gguf| GgufFile::path(gguf).to_owned()),
+            tokenizer_dir: tokens.folder,
             name: provenance::checkpoint_name(dir),
-            architecture,
-            weights,
-            tokenizer,
+            architecture: network.architecture,
+            weights: network.weights,
+            tokenizer: tokens.tokenizer,
             chat_template,
             generation,
             end_token_ids,
@@ -183,43 +183,20 @@ impl Checkpoint {
     /// Reads all weights; compute it once.
     pub fn digest(&self) -> Digest {
         let template = self.chat_template.as_ref().map(ChatTemplate::digest);
+        let scalings = self.architecture.layers.iter().filter_map(|layer| layer.attention.rotary);
+        let mut long = scalings.filter(|rotary| matches!(rotary.scaling, RotaryScaling::LongRope { .. }));
+        // One checkpoint is two networks, of which the opened one answers.
+        let long = long.next().map(|_| format!("context_tokens {}\n", self.architecture.context_tokens));
         let text = format!(
-            "weights {}\ntokenizer {}\nchat_template {}\nend_tokens {:?}\n",
+            "weights {}\ntokenizer {}\nchat_template {}\nend_tokens {:?}\n{}",
             self.weights.digest(),
             self.tokenizer.digest(),
             template.as_ref().map_or("-", Digest::as_str),
             self.end_token_ids,
+            long.unwrap_or_default(),
         );
         Digest::of_bytes(text.as_bytes())
     }
-}
-
-/// The first template that one of the folders has.
-fn template(
-    dirs: &[&Path],
-    choice: &TemplateChoice,
-    named: &NamedTokens,
-) -> Result<Option<ChatTemplate>, CheckpointError> {
-    let name = match choice {
-        TemplateChoice::Plain => return Ok(None),
-        TemplateChoice::File(path) => {
-            let template = ChatTemplate::from_file(path, named)?;
-            return template.map(Some).ok_or_else(|| CheckpointError::NoTemplateFile { file: path.clone() });
-        }
-        TemplateChoice::Named(name) => Some(name.as_str()),
-        TemplateChoice::Own => None,
-    };
-    let mut refusal = None;
-    for dir in dirs {
-        match ChatTemplate::open(dir, name, named) {
-            Ok(Some(template)) => return Ok(Some(template)),
-            Ok(None) => {}
-            // The name may be in the other folder's list.
-            Err(error @ ChatTemplateError::NoSuchName { .. }) => refusal = Some(error),
-            Err(error) => return Err(error.into()),
-        }
-    }
-    refusal.map_or(Ok(None), |error| Err(error.into()))
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::file::{self, CONFIG_LIMIT_BYTES, FileError};
 use crate::digest::Digest;
+use crate::model::gguf::{is_gguf, name_of};
 use crate::weighting::{Weighting, WeightingError};
 
 /// The version of `wit.json` that is read and written.
@@ -151,9 +152,9 @@ pub enum ProvenanceError {
 }
 
 impl Provenance {
-    /// Reads what a folder says about itself. `weighting` is the caller's word and wins.
+    /// Reads what a folder says about itself, or about a `.gguf` file in it. `weighting` is the caller's word and wins.
     pub fn read(dir: &Path, weighting: Option<Weighting>) -> Result<Self, ProvenanceError> {
-        let path = dir.join("wit.json");
+        let path = if is_gguf(dir) { dir.with_file_name("wit.json") } else { dir.join("wit.json") };
         let wit: Option<WitJson> = file::read_json(&path, CONFIG_LIMIT_BYTES)?;
         let written = wit.as_ref().map(|wit| wit.checked_weighting(&path)).transpose()?.flatten();
         let named = || names(dir).iter().find_map(|name| Weighting::from_folder_name(name));
@@ -219,8 +220,15 @@ impl WitJson {
     }
 }
 
-/// The names that a folder goes by, nearest first. A download cache's `snapshots/<revision>` goes by its repository.
+/// The names that a folder goes by, nearest first. A download cache's `snapshots/<revision>` goes by its repository. A
+/// file goes by its own name before those of its folder.
 fn names(dir: &Path) -> Vec<String> {
+    if is_gguf(dir) {
+        let mut names = vec![name_of(dir)];
+        let folder = dir.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        names.extend(self::names(folder));
+        return names;
+    }
     let full = dir.canonicalize().unwrap_or_else(|_| dir.to_owned());
     let mut names: Vec<String> =
         full.ancestors().filter_map(Path::file_name).take(3).map(|name| name.to_string_lossy().into_owned()).collect();
@@ -234,6 +242,9 @@ fn names(dir: &Path) -> Vec<String> {
 /// The name of a checkpoint: its folder's, or its repository's in a download cache (`org--model`). A sweep's `checkpoint` goes
 /// by its cell, and its `dpo` by the cell with that added.
 pub(super) fn checkpoint_name(dir: &Path) -> String {
+    if is_gguf(dir) {
+        return name_of(dir);
+    }
     let mut names = names(dir).into_iter();
     let name = names.next().unwrap_or_else(|| "checkpoint".to_owned());
     match (name.as_str(), names.next()) {

@@ -1,6 +1,7 @@
 //! Keys and values of computed positions.
 
 use super::forest::{Batch, Forest, RunId};
+use super::ops::KeptTensors;
 use crate::model::kernels::{AttentionShape, Keys, LANES, RowSpan, Span, store_keys};
 
 /// The keys and values of a forest's runs, in blocks of sixteen positions. A run's blocks are its own, so that runs
@@ -14,13 +15,38 @@ pub struct KvCache {
     blocks: Vec<Vec<u32>>,
     vacant: Vec<u32>,
     allocated: u32,
+    /// Blocks for which addresses are set apart when the first is needed.
+    expected: usize,
+    /// On the plain path, in place of the blocks' contents.
+    kept: Option<KeptTensors>,
 }
 
 impl KvCache {
     /// An empty cache.
     pub(super) fn new(shapes: Vec<AttentionShape>) -> Self {
         let layers = shapes.iter().map(|_| Vec::new()).collect();
-        Self { shapes, layers, blocks: Vec::new(), vacant: Vec::new(), allocated: 0 }
+        Self { shapes, layers, blocks: Vec::new(), vacant: Vec::new(), allocated: 0, expected: 0, kept: None }
+    }
+
+    /// Keeps keys and values as tensors wherever the network computes, for the plain path. Blocks then only count.
+    #[must_use]
+    pub fn keeping_tensors(mut self) -> Self {
+        self.kept = Some(KeptTensors::new(self.shapes.len()));
+        self
+    }
+
+    /// The kept tensors, with room counted for a batch; `None` where none are kept.
+    pub(super) fn kept(&mut self, forest: &Forest, batch: &Batch) -> Option<&mut KeptTensors> {
+        if self.kept.is_some() {
+            self.allot(forest, batch);
+        }
+        self.kept.as_mut()
+    }
+
+    /// Announces how many blocks may come. Addresses are set apart for them, so that growing copies nothing; memory is taken
+    /// as blocks are written.
+    pub fn expect(&mut self, blocks: usize) {
+        self.expected = blocks;
     }
 
     /// Blocks in use.
@@ -43,10 +69,13 @@ impl KvCache {
         if let Some(blocks) = self.blocks.get_mut(run.index()) {
             self.vacant.append(blocks);
         }
+        if let Some(kept) = &mut self.kept {
+            kept.release(run);
+        }
     }
 
-    /// Makes room for every row of a batch.
-    pub(super) fn reserve(&mut self, forest: &Forest, batch: &Batch) {
+    /// Gives every run of a batch the blocks that its rows need.
+    fn allot(&mut self, forest: &Forest, batch: &Batch) {
         for append in &batch.appends {
             let index = append.run.index();
             if self.blocks.len() <= index {
@@ -64,8 +93,19 @@ impl KvCache {
                 }
             }
         }
+    }
+
+    /// Makes room for every row of a batch.
+    pub(super) fn reserve(&mut self, forest: &Forest, batch: &Batch) {
+        self.allot(forest, batch);
+        let allocated = self.allocated as usize;
         for (groups, shape) in self.layers.iter_mut().zip(&self.shapes) {
-            let size = self.allocated as usize * shape.block_groups();
+            let size = allocated * shape.block_groups();
+            if groups.capacity() == 0 {
+                let expected = self.expected.max(allocated) * shape.block_groups();
+                // Where the system does not give as many addresses, or more come, the vector grows by itself.
+                let _ = groups.try_reserve_exact(expected);
+            }
             if groups.len() < size {
                 groups.resize(size, [0.0; LANES]);
             }

@@ -1,5 +1,7 @@
 //! Which rows follow which: token sequences that share prefixes, as a forest of runs.
 
+use std::ops::Range;
+
 /// Names a run of a [`Forest`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct RunId(usize);
@@ -47,6 +49,28 @@ pub struct Batch {
     pub positions: Vec<usize>,
     /// Which run each stretch of rows continues; a run's parent has all its rows in earlier batches or earlier stretches.
     pub appends: Vec<Append>,
+}
+
+impl Batch {
+    /// Some of the rows, as a batch of their own; the rows before them must have been computed.
+    #[must_use]
+    pub fn piece(&self, rows: Range<usize>) -> Self {
+        let cut = |append: &Append| {
+            let first = append.first_row.max(rows.start);
+            let end = (append.first_row + append.rows).min(rows.end);
+            (first < end).then(|| Append {
+                run: append.run,
+                first_row: first - rows.start,
+                rows: end - first,
+                start: append.start + first - append.first_row,
+            })
+        };
+        Self {
+            tokens: self.tokens.get(rows.clone()).unwrap_or_default().to_vec(),
+            positions: self.positions.get(rows.clone()).unwrap_or_default().to_vec(),
+            appends: self.appends.iter().filter_map(cut).collect(),
+        }
+    }
 }
 
 impl Forest {

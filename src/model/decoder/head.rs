@@ -1,9 +1,9 @@
 //! From hidden states to log-probabilities, only where they are asked.
 
-use candle_core::{D, Tensor};
+use candle_core::{D, DType, Tensor};
 use rayon::prelude::*;
 
-use super::ops::with_values;
+use super::ops::{capped, normalized, plain_linear, with_values};
 use super::parameters::{Gains, Projection};
 use super::{Decoder, DecoderError, Path};
 use crate::model::kernels::{self, Isa, LANES, NormForm, PackedMatrix, PackedRows, TileSummary};
@@ -45,14 +45,14 @@ impl RowAnswer {
 }
 
 impl Decoder {
-    /// Answers one query for each row of `hidden` (`rows * hidden` values, before the final norm), on the fused path.
+    /// Answers one query for each row of `hidden` (`rows * hidden` values, before the final norm).
     ///
-    /// Logits exist a tile at a time. A row's answer does not depend on the other rows.
+    /// Logits exist a tile at a time. On the fused path, a row's answer does not depend on the other rows.
     pub fn answer(&self, mut hidden: Vec<f32>, queries: &[RowQuery]) -> Result<Vec<RowAnswer>, DecoderError> {
         let (Path::Fused(isa), Gains::Fused { weight, bias, epsilon }, Projection::Packed(packed)) =
-            (self.ops.path(), &self.final_norm, &self.head)
+            (self.path, &self.final_norm, &self.head)
         else {
-            return Err(candle_core::Error::Msg("rows are answered on the fused path".to_owned()).into());
+            return self.answer_plain(hidden, queries);
         };
         if let Some(id) = queries.iter().flat_map(|q| &q.targets).find(|id| **id as usize >= packed.outputs()) {
             return Err(DecoderError::TokenOutsideVocabulary { id: *id, vocabulary: packed.outputs() });
@@ -80,6 +80,15 @@ impl Decoder {
     /// The values of some rows of a batch's hidden states.
     pub fn rows(&self, hidden: &Tensor, rows: &[usize]) -> Result<Vec<f32>, DecoderError> {
         let width = self.architecture.hidden;
+        if self.path == Path::Plain {
+            let index = rows.iter().map(|row| u32::try_from(*row).unwrap_or(u32::MAX)).collect::<Vec<_>>();
+            if index.is_empty() {
+                return Ok(Vec::new());
+            }
+            let index = Tensor::from_vec(index, rows.len(), hidden.device())?;
+            let states = hidden.index_select(&index, 0)?.to_dtype(DType::F32)?;
+            return Ok(states.flatten_all()?.to_vec1()?);
+        }
         with_values(hidden, |values| {
             let row = |row: &usize| values.get(row * width..(row + 1) * width).unwrap_or_default();
             rows.iter().flat_map(row).copied().collect()
@@ -89,10 +98,10 @@ impl Decoder {
     /// Differentiable log-probabilities, in nats: of `targets[i]` after row `rows[i]` of `hidden`, on the plain path.
     pub fn log_probs(&self, hidden: &Tensor, rows: &[u32], targets: &[u32]) -> Result<Tensor, DecoderError> {
         let index = Tensor::from_slice(rows, rows.len(), hidden.device())?;
-        let x = super::ops::normalized(&self.final_norm, &hidden.index_select(&index, 0)?)?;
-        let mut logits = self.ops.linear(&self.head, &x)?;
+        let x = normalized(&self.final_norm, &hidden.index_select(&index, 0)?)?;
+        let mut logits = plain_linear(&self.head, &x)?;
         if let Some(cap) = self.architecture.head.soft_cap {
-            logits = ((logits / f64::from(cap))?.tanh()? * f64::from(cap))?;
+            logits = capped(&logits, cap)?;
         }
         let max = logits.max_keepdim(D::Minus1)?.detach();
         let relative = logits.broadcast_sub(&max)?;

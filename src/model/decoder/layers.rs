@@ -1,8 +1,11 @@
 //! The weights of one layer and of the embeddings.
 
+use candle_core::{DType, Device};
+
 use super::parameters::{Gains, Projection, Source, Table};
 use super::{DecoderError, Path};
 use crate::model::architecture::{Architecture, Layer, Linear, Norm, QueryKeyNorm};
+use crate::model::kernels::Values;
 
 /// A layer's weights.
 #[derive(Debug)]
@@ -50,6 +53,18 @@ impl DecoderLayer {
     }
 }
 
+impl DecoderLayer {
+    /// Bytes that the layer takes.
+    pub fn bytes(&self) -> usize {
+        let projections = [&self.qkv, &self.output, &self.up, &self.down].map(projection_bytes);
+        let norms =
+            [&self.attention_norm, &self.post_attention_norm, &self.feed_forward_norm, &self.post_feed_forward_norm];
+        let norms = norms.into_iter().flatten().map(gains_bytes).sum::<usize>();
+        let heads = self.query_key_norm.as_ref().map_or(0, |(query, key)| gains_bytes(query) + gains_bytes(key));
+        projections.iter().sum::<usize>() + norms + heads
+    }
+}
+
 /// Token and position tables.
 #[derive(Debug)]
 pub(super) struct Embeddings {
@@ -82,5 +97,40 @@ impl Embeddings {
         };
         let tokens = source.table(&embedding.tokens)?;
         Ok((Self { tokens, positions }, source.projection(&[head])?))
+    }
+
+    /// Bytes that the tables take; a table that is the output projection's counts there.
+    pub fn bytes(&self) -> usize {
+        [Some(&self.tokens), self.positions.as_ref()].into_iter().flatten().map(table_bytes).sum()
+    }
+}
+
+/// Bytes of packed weights; stored tensors belong to whoever gave them.
+/// The float type and the device of a stored table.
+pub(super) fn table_kind(table: &Table) -> Result<(DType, Device), DecoderError> {
+    let Table::Stored(stored) = table else {
+        return Err(candle_core::Error::Msg("packed tables are on the CPU".to_owned()).into());
+    };
+    let table = stored.part()?;
+    Ok((table.dtype(), table.device().clone()))
+}
+
+pub(super) fn projection_bytes(projection: &Projection) -> usize {
+    if let Projection::Packed(packed) = projection { packed.bytes() } else { 0 }
+}
+
+/// The same of a norm.
+pub(super) fn gains_bytes(gains: &Gains) -> usize {
+    let Gains::Fused { weight, bias, .. } = gains else { return 0 };
+    size_of_val(weight.as_slice()) + bias.as_deref().map_or(0, size_of_val)
+}
+
+fn table_bytes(table: &Table) -> usize {
+    let Table::Fused { values, .. } = table else { return 0 };
+    match values {
+        Values::Single(values) => size_of_val(values.as_slice()),
+        Values::Bfloat16(values) => size_of_val(values.as_slice()),
+        Values::Float16(values) => size_of_val(values.as_slice()),
+        Values::Quantized(rows) => (0..rows.rows()).map(|row| rows.row(row).len()).sum(),
     }
 }

@@ -4,6 +4,7 @@
 //! The pass is written once; the operations underneath exist twice (see [`Path`]).
 
 mod cache;
+mod device;
 mod forest;
 mod head;
 mod layers;
@@ -13,10 +14,11 @@ mod parameters;
 mod tests;
 
 use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
 
-use candle_core::Tensor;
+use candle_core::{Device, Tensor};
 
-use crate::model::architecture::Architecture;
+use crate::model::architecture::{Architecture, Layer};
 use crate::model::kernels::{AttentionShape, Isa, WeightType};
 use crate::model::weights::{Weights, WeightsError};
 
@@ -25,7 +27,7 @@ pub use forest::{Append, Batch, Forest, RunId};
 pub use head::{RowAnswer, RowQuery};
 
 use layers::{DecoderLayer, Embeddings};
-use ops::Ops;
+use ops::{Branch, Fused, Operations, Plain, Workspace};
 use parameters::{Gains, Projection, Source};
 
 /// Why a decoder could not be built or run.
@@ -89,11 +91,13 @@ pub enum Path {
 #[derive(Debug)]
 pub struct Decoder {
     architecture: Architecture,
-    ops: Ops,
+    path: Path,
     embeddings: Embeddings,
     layers: Vec<DecoderLayer>,
     final_norm: Gains,
     head: Projection,
+    /// Memory of the last pass on the fused path, for the next.
+    work: Mutex<Workspace>,
 }
 
 impl Decoder {
@@ -117,7 +121,7 @@ impl Decoder {
         let layers = architecture.layers.iter().map(|layer| DecoderLayer::read(layer, source));
         let layers = layers.collect::<Result<_, _>>()?;
         let final_norm = source.gains(&architecture.final_norm)?;
-        Ok(Self { ops: Ops::new(path), embeddings, layers, final_norm, head, architecture })
+        Ok(Self { path, embeddings, layers, final_norm, head, architecture, work: Mutex::default() })
     }
 
     /// What the network looks like.
@@ -127,7 +131,7 @@ impl Decoder {
 
     /// An empty cache with this network's sizes.
     pub fn cache(&self) -> KvCache {
-        let shape = |layer: &crate::model::architecture::Layer| AttentionShape {
+        let shape = |layer: &Layer| AttentionShape {
             heads: layer.attention.heads,
             kv_heads: layer.attention.kv_heads,
             head_dim: layer.attention.head_dim,
@@ -138,32 +142,71 @@ impl Decoder {
         KvCache::new(self.architecture.layers.iter().map(shape).collect())
     }
 
-    /// Runs a batch through all layers; keys and values of its rows are added to the cache (on the fused path; the
-    /// differentiable path needs none). The result, of shape `(rows, hidden)`, is what the final norm takes.
+    /// Runs a batch through all layers; keys and values of its rows are added to the cache (on the plain path only if it
+    /// is one that keeps them, see [`KvCache::keeping_tensors`]). The result, of shape `(rows, hidden)`, is what the final norm takes.
     pub fn hidden(&self, batch: &Batch, forest: &Forest, cache: &mut KvCache) -> Result<Tensor, DecoderError> {
         self.check(batch)?;
-        if matches!(self.ops.path(), Path::Fused(_)) {
-            cache.reserve(forest, batch);
+        let scale = self.architecture.embedding.scale;
+        match self.path {
+            Path::Fused(isa) => {
+                cache.reserve(forest, batch);
+                // A pass that runs at the same time begins with memory of its own.
+                let mut work = std::mem::take(&mut *self.work.lock().unwrap_or_else(PoisonError::into_inner));
+                let mut ops = Fused::new(isa, &mut work, &self.architecture, (batch, forest), cache);
+                let x = ops.embed(&self.embeddings, scale, &self.head)?;
+                let x = self.through_layers(&mut ops, x)?;
+                *self.work.lock().unwrap_or_else(PoisonError::into_inner) = work;
+                Ok(Tensor::from_vec(x, (batch.tokens.len(), self.architecture.hidden), &Device::Cpu)?)
+            }
+            Path::Plain => {
+                let x = ops::plain_embed(&self.embeddings, scale, batch)?;
+                let kind = (x.dtype(), &x.device().clone());
+                let mut ops = match cache.kept(forest, batch) {
+                    Some(kept) => Plain::kept(&self.architecture, (batch, forest), kept, kind)?,
+                    None => Plain::new(&self.architecture, batch, forest, kind)?,
+                };
+                self.through_layers(&mut ops, x)
+            }
         }
-        let head = &self.head;
-        let mut x = self.ops.embed(&self.embeddings, self.architecture.embedding.scale, batch, head)?;
-        let plan = self.ops.plan(&self.architecture, batch, forest, (x.dtype(), x.device()))?;
+    }
+
+    fn through_layers<O: Operations>(&self, ops: &mut O, mut x: O::Rows) -> Result<O::Rows, DecoderError> {
         for (index, (layer, shape)) in self.layers.iter().zip(&self.architecture.layers).enumerate() {
-            let qkv = self.ops.linear(&layer.qkv, &self.ops.norm(layer.attention_norm.as_ref(), &x)?)?;
-            let qkv = self.ops.positioned(qkv, &shape.attention, layer.query_key_norm.as_ref(), &plan)?;
-            let attended = self.ops.attention(&qkv, index, &shape.attention, batch, forest, cache, &plan)?;
-            let attended = self.ops.linear(&layer.output, &attended)?;
-            let attended = self.ops.norm(layer.post_attention_norm.as_ref(), &attended)?;
-            let between = self.ops.add(&x, &attended)?;
-            let source = if shape.parallel { &x } else { &between };
-            let inner = self.ops.norm(layer.feed_forward_norm.as_ref(), source)?;
-            let inner = self.ops.linear(&layer.up, &inner)?;
-            let inner = self.ops.activation(&inner, &shape.feed_forward)?;
-            let inner = self.ops.linear(&layer.down, &inner)?;
-            let inner = self.ops.norm(layer.post_feed_forward_norm.as_ref(), &inner)?;
-            x = self.ops.add(&between, &inner)?;
+            let qkv = ops.projected(&x, layer.attention_norm.as_ref(), &layer.qkv)?;
+            let qkv = ops.positioned(qkv, &shape.attention, layer.query_key_norm.as_ref())?;
+            let attended = ops.attention(qkv, index, &shape.attention)?;
+            let up = |ops: &mut O, x: &O::Rows| ops.projected(x, layer.feed_forward_norm.as_ref(), &layer.up);
+            let parallel = if shape.parallel { Some(up(ops, &x)?) } else { None };
+            let norm = layer.post_attention_norm.as_ref();
+            x = ops.residual(x, Branch { y: attended, feed_forward: None, projection: &layer.output, norm })?;
+            let inner = match parallel {
+                Some(inner) => inner,
+                None => up(ops, &x)?,
+            };
+            let (feed_forward, norm) = (Some(&shape.feed_forward), layer.post_feed_forward_norm.as_ref());
+            x = ops.residual(x, Branch { y: inner, feed_forward, projection: &layer.down, norm })?;
         }
         Ok(x)
+    }
+
+    /// Bytes that the weights take.
+    pub fn weight_bytes(&self) -> usize {
+        let layers = self.layers.iter().map(DecoderLayer::bytes).sum::<usize>();
+        layers + self.embeddings.bytes() + layers::gains_bytes(&self.final_norm) + layers::projection_bytes(&self.head)
+    }
+
+    /// Bytes that a pass over a batch of this many rows works in, on the fused path, besides keys and values.
+    pub fn work_bytes(&self, rows: usize) -> usize {
+        let widest = |layer: &Layer| {
+            let (attention, feed_forward) = (&layer.attention, &layer.feed_forward);
+            let attended = attention.heads * attention.head_dim;
+            let qkv = attended + 2 * attention.kv_heads * attention.head_dim;
+            let inner = feed_forward.inner;
+            let up = if feed_forward.gate.is_some() { 2 * inner } else { inner };
+            // Buffers of the residual stream and its branch, of the wide products, and what is multiplied next.
+            2 * self.architecture.hidden + qkv + attended + up + inner.max(attended).max(self.architecture.hidden)
+        };
+        rows * self.architecture.layers.iter().map(widest).max().unwrap_or(0) * size_of::<f32>()
     }
 
     /// Refuses ids and positions that no table has.

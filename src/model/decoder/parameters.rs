@@ -7,7 +7,7 @@ use candle_core::Tensor;
 
 use super::DecoderError;
 use crate::model::architecture::{Linear, Norm, NormKind, Selection, TensorView};
-use crate::model::kernels::{PackedMatrix, Values, WeightType};
+use crate::model::kernels::{Layout, MatrixPacker, PackedMatrix, Values, WeightType};
 use crate::model::weights::Weights;
 
 /// A projection, or several that read the same input, one output after another.
@@ -90,12 +90,21 @@ impl Source<'_> {
             return linears.iter().map(one).collect::<Result<_, _>>().map(Projection::Stored);
         }
         let inputs = linears.first().map_or(0, |linear| linear.inputs);
-        let mut parts = Vec::with_capacity(linears.len());
-        for linear in linears {
-            let bias = linear.bias.as_ref().map(|view| self.values(view)).transpose()?;
-            parts.push((self.values(&linear.weight)?, bias.map(Values::into_single)));
+        // Biases first, so that parts of one stored tensor are asked for one after the other.
+        let biases = linears.iter().map(|linear| match &linear.bias {
+            Some(view) => self.values(view).map(|bias| Some(bias.into_single())),
+            None => Ok(None),
+        });
+        let biases = biases.collect::<Result<Vec<_>, _>>()?;
+        let outputs = linears.iter().map(|linear| outputs(&linear.weight)).sum();
+        let mut packer = MatrixPacker::new(inputs, outputs);
+        for (linear, bias) in linears.iter().zip(&biases) {
+            // Freed before the next one is read, unless that is a part of the same.
+            let whole = self.whole(&linear.weight)?;
+            pack(&mut packer, &linear.weight, &whole, inputs, bias.as_deref())?;
         }
-        Ok(Projection::Packed(PackedMatrix::stack(inputs, parts)))
+        self.forget();
+        Ok(Projection::Packed(packer.finish()))
     }
 
     pub fn gains(&mut self, norm: &Norm) -> Result<Gains, DecoderError> {
@@ -135,31 +144,101 @@ impl Source<'_> {
         Ok(Stored { tensor: found.clone(), selection: view.selection })
     }
 
+    /// The values that a view means.
     fn values(&mut self, view: &TensorView) -> Result<Values, DecoderError> {
-        let Self::Files { weights, last, weight_type } = self else { return Err(missing(view)) };
-        let name = view.names.iter().find(|name| weights.contains(name)).or(view.names.first());
-        let name = name.ok_or_else(|| missing(view))?;
-        let whole = match last {
-            Some((held, values)) if held == name => values.clone(),
-            _ => Rc::new(weights.values(name, &view.shape)?.held_as(*weight_type)),
-        };
+        let whole = self.whole(view)?;
         if view.selection == Selection::Whole {
-            *last = None;
+            self.forget();
             return Ok(Rc::unwrap_or_clone(whole));
         }
-        // Other parts of the same tensor are usually asked for next.
-        *last = Some((name.clone(), whole.clone()));
         Ok(match &*whole {
             Values::Single(values) => Values::Single(select(values, &view.shape, view.selection)),
             Values::Bfloat16(values) => Values::Bfloat16(select(values, &view.shape, view.selection)),
             Values::Float16(values) => Values::Float16(select(values, &view.shape, view.selection)),
-            Values::Quantized(rows) => Values::Single(select(&rows.to_f32(), &view.shape, view.selection)),
+            Values::Quantized(rows) => match view.selection {
+                Selection::Columns { .. } => Values::Single(select(&rows.to_f32(), &view.shape, view.selection)),
+                _ => Values::Quantized(rows.picked((0..outputs(view)).map(|row| stored_row(view.selection, row)))),
+            },
         })
+    }
+
+    /// The whole tensor that a view means a part of, in the type in which weights are held.
+    fn whole(&mut self, view: &TensorView) -> Result<Rc<Values>, DecoderError> {
+        let Self::Files { weights, last, weight_type } = self else { return Err(missing(view)) };
+        let name = view.names.iter().find(|name| weights.contains(name)).or(view.names.first());
+        let name = name.ok_or_else(|| missing(view))?;
+        if let Some((held, values)) = last
+            && held == name
+        {
+            return Ok(values.clone());
+        }
+        // Another is freed before this one is read.
+        *last = None;
+        let whole = Rc::new(weights.values(name, &view.shape)?.held_as(*weight_type));
+        if view.selection != Selection::Whole {
+            // Other parts of the same tensor are usually asked for next.
+            *last = Some((name.clone(), whole.clone()));
+        }
+        Ok(whole)
+    }
+
+    /// Frees the tensor that is held for its other parts.
+    fn forget(&mut self) {
+        if let Self::Files { last, .. } = self {
+            *last = None;
+        }
     }
 }
 
 fn missing(view: &TensorView) -> DecoderError {
     DecoderError::MissingTensor { tensor: view.names.join(" or ") }
+}
+
+/// Rows of outputs that a view of a matrix means.
+fn outputs(view: &TensorView) -> usize {
+    let rows = view.shape.first().copied().unwrap_or(0);
+    match view.selection {
+        Selection::Whole => rows,
+        Selection::Rows { length, .. } | Selection::Columns { length, .. } => length,
+        Selection::HeadRows { parts, .. } => rows / parts.max(1),
+    }
+}
+
+/// Where a selection's row is stored.
+fn stored_row(selection: Selection, row: usize) -> usize {
+    match selection {
+        Selection::Whole | Selection::Columns { .. } => row,
+        Selection::Rows { start, .. } => start + row,
+        Selection::HeadRows { part, parts, head_dim } => (row / head_dim * parts + part) * head_dim + row % head_dim,
+    }
+}
+
+/// Packs what a view means of a stored matrix, without a copy in between.
+fn pack(
+    packer: &mut MatrixPacker,
+    view: &TensorView,
+    whole: &Values,
+    inputs: usize,
+    bias: Option<&[f32]>,
+) -> Result<(), DecoderError> {
+    let (rows, width) = (view.shape.first().copied().unwrap_or(0), view.shape.get(1).copied().unwrap_or(1));
+    let count = outputs(view);
+    let columns = if let Selection::Columns { start, .. } = view.selection { Some(start) } else { None };
+    let fits = match columns {
+        Some(start) => inputs == rows && start + count <= width,
+        None => inputs == width && (count == 0 || stored_row(view.selection, count - 1) < rows),
+    };
+    if !fits || whole.len() != rows * width || bias.is_some_and(|bias| bias.len() != count) {
+        let (tensor, found) = (view.names.join(" or "), view.shape.clone());
+        return Err(DecoderError::Shape { tensor, found, expected: vec![count, inputs] });
+    }
+    let source = |row| stored_row(view.selection, row);
+    let layout = match columns {
+        Some(start) => Layout::Columns { width, start, count },
+        None => Layout::Rows { count, source: &source },
+    };
+    packer.push(whole, layout, bias);
+    Ok(())
 }
 
 /// A part of a stored tensor, as rows of outputs.

@@ -1,89 +1,93 @@
 //! Continuing prompts, many at a time.
 
 use super::generation::{GenerationRequest, Writing};
-use super::prefix_tree::PrefixTree;
-use super::session::Session;
+use super::prefix_tree::Sequence;
+use super::session::{Passed, Session};
+use super::walk::{Stretch, Walk};
 use super::{Detokenize, Engine, EngineError};
-use crate::model::decoder::{Batch, KvCache, RunId};
+use crate::model::decoder::{Batch, KvCache, RowAnswer, RunId};
 use crate::response::{FinishReason, Generation};
 
+/// A finished generation.
+#[derive(Debug)]
+pub(super) struct Written {
+    pub generation: Generation,
+    /// Where they are kept: the hidden state that each of its tokens was chosen from.
+    pub states: Vec<f32>,
+}
+
 /// Called once for each request when it is finished.
-pub(super) type Finished<'a> = &'a mut dyn FnMut(usize, Result<Generation, EngineError>);
+pub(super) type Finished<'a> = &'a mut dyn FnMut(usize, Result<Written, EngineError>);
+
+/// What becomes of prompts and replies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Manner {
+    /// Stop strings are watched; a prompt is freed when its generation is finished.
+    Texts,
+    /// Replies are their tokens, their hidden states are kept, and prompts stay computed.
+    Tokens,
+}
 
 /// The prompts of a call and what is computed of them.
+#[derive(Debug)]
 pub(super) struct Prompts<'a> {
-    pub tokens: Vec<&'a [u32]>,
-    tree: PrefixTree,
-    runs: Vec<Option<RunId>>,
+    walk: Walk<'a>,
     /// The last hidden state of nodes at whose end a prompt ends.
     ends: Vec<Option<Vec<f32>>>,
-    /// Unfinished prompts below each node.
-    users: Vec<usize>,
 }
 
 impl<'a> Prompts<'a> {
     pub fn new(tokens: Vec<&'a [u32]>) -> Self {
-        let tree = PrefixTree::build(&tokens);
-        let count = tree.nodes.len();
-        let mut users = vec![0; count];
-        for prompt in 0..tokens.len() {
-            for (node, _) in tree.upwards(prompt) {
-                if let Some(users) = users.get_mut(node) {
-                    *users += 1;
-                }
-            }
-        }
-        Self { tokens, tree, runs: vec![None; count], ends: vec![None; count], users }
+        let walk = Walk::new(vec![None], tokens.into_iter().map(|tokens| Sequence { root: 0, tokens }).collect());
+        Self { ends: vec![None; walk.tree.nodes.len()], walk }
     }
 
     /// The run at whose end a prompt ends, and the hidden state there.
     pub fn end(&self, prompt: usize) -> Option<(RunId, &[f32])> {
-        let node = self.tree.end_of.get(prompt).copied().flatten()?;
-        Some((self.runs.get(node).copied().flatten()?, self.ends.get(node)?.as_deref()?))
+        let node = self.walk.end_of(prompt)?;
+        Some((self.walk.held(node)?, self.ends.get(node)?.as_deref()?))
     }
 
-    /// Prompts in the order in which they share most.
-    fn order(&self) -> Vec<usize> {
-        self.tree.nodes.iter().flat_map(|node| node.ends.iter().copied()).collect()
-    }
-
-    /// Blocks that computing a prompt would take.
-    fn missing_blocks(&self, prompt: usize) -> usize {
-        let missing = self.tree.upwards(prompt).filter(|(node, _)| matches!(self.runs.get(*node), Some(None)));
-        missing.map(|(_, node)| KvCache::blocks_of(node.end - node.start)).sum()
+    pub fn tokens(&self, prompt: usize) -> usize {
+        self.walk.sequences.get(prompt).map_or(0, |sequence| sequence.tokens.len())
     }
 
     /// Frees what only this prompt still used.
     pub fn leave(&mut self, session: &mut Session, prompt: usize) {
-        let path = self.tree.upwards(prompt).map(|(node, _)| node).collect::<Vec<_>>();
-        for node in path {
-            let Some(users) = self.users.get_mut(node) else { continue };
-            *users -= 1;
-            if *users == 0 {
-                if let Some(run) = self.runs.get_mut(node).and_then(Option::take) {
-                    session.release(run);
-                }
-                if let Some(end) = self.ends.get_mut(node) {
-                    *end = None;
-                }
+        for node in self.walk.leave(session, prompt) {
+            if let Some(end) = self.ends.get_mut(node) {
+                *end = None;
             }
         }
     }
 }
 
-/// A generation in the batch.
+/// A generation that goes on in every batch.
+#[derive(Debug)]
 struct Active<'a> {
     prompt: usize,
     run: RunId,
-    blocks: usize,
     writing: Writing<'a>,
+    states: Vec<f32>,
+}
+
+/// Generations under way.
+struct Desk<'a, 's> {
+    engine: &'s Engine,
+    manner: Manner,
+    text_of: Detokenize<'s>,
+    requests: &'s [&'a GenerationRequest],
+    /// Admitted prompts that are not wholly computed.
+    coming: Vec<usize>,
+    active: Vec<Active<'a>>,
 }
 
 impl Engine {
     /// Continues prompts. `done` is called once for each, as soon as it is finished.
     ///
     /// A prompt that does not fit is cut on the left (see [`GenerationRequest`]); an empty one is an error for that
-    /// request. Finished generations leave the batch and others take their place.
+    /// request. Finished generations leave the batch and others take their place: their prompts are computed in the same
+    /// batches in which the others go on.
     pub fn generate(
         &self,
         requests: &[GenerationRequest],
@@ -98,11 +102,11 @@ impl Engine {
             }
         }
         let (indices, requests): (Vec<_>, Vec<_>) = kept.into_iter().unzip();
-        let mut session = Session::new(self);
         let mut prompts = self.prompts(&requests);
-        self.write(&mut session, &mut prompts, &requests, true, text_of, &mut |at, result| {
+        let mut session = Session::new(self, self.blocks(&prompts, &requests));
+        self.write(&mut session, &mut prompts, &requests, Manner::Texts, text_of, &mut |at, written| {
             if let Some(index) = indices.get(at) {
-                done(*index, result);
+                done(*index, written.map(|written| written.generation));
             }
         })
     }
@@ -119,131 +123,133 @@ impl Engine {
         Prompts::new(requests.iter().map(|request| request.kept_prompt(max_length)).collect())
     }
 
-    /// The loop of generation. With `release`, stop strings are watched and a prompt is freed when its generation is
-    /// finished; without, the replies are their tokens and prompts stay computed.
+    /// Blocks that prompts and their replies take at most.
+    pub(super) fn blocks(&self, prompts: &Prompts<'_>, requests: &[&GenerationRequest]) -> usize {
+        let max_length = self.max_length_tokens();
+        let replies = requests.iter().map(|request| KvCache::blocks_of(request.new_tokens(max_length)));
+        prompts.walk.blocks() + replies.sum::<usize>()
+    }
+
+    /// The loop of generation.
     pub(super) fn write<'a>(
         &self,
         session: &mut Session,
         prompts: &mut Prompts<'a>,
         requests: &[&'a GenerationRequest],
-        release: bool,
+        manner: Manner,
         text_of: Detokenize<'_>,
         done: Finished<'_>,
     ) -> Result<(), EngineError> {
-        let mut waiting = prompts.order().into_iter().peekable();
-        let mut active: Vec<Active<'a>> = Vec::new();
+        let (coming, active) = (Vec::new(), Vec::new());
+        let mut desk = Desk { engine: self, manner, text_of, requests, coming, active };
         loop {
-            let mut admitted = Vec::new();
-            let mut reserved = active.iter().map(|one| one.blocks).sum::<usize>();
-            while let Some(prompt) = waiting.peek().copied() {
-                let Some(asked) = requests.get(prompt) else { break };
-                let prompt_tokens = prompts.tokens.get(prompt).map_or(0, |ids| ids.len());
-                let draft = Writing::new(asked, prompt_tokens, self.max_length_tokens(), release);
-                let blocks = KvCache::blocks_of(draft.limit());
-                let fits = active.len() + admitted.len() < self.max_batch_tokens()
-                    && session.has_room(reserved + blocks + prompts.missing_blocks(prompt));
-                let none_yet = active.is_empty() && admitted.is_empty();
-                if !fits && !none_yet {
-                    break;
-                }
-                waiting.next();
-                reserved += blocks;
-                self.prefill(session, prompts, prompt)?;
-                admitted.push((prompt, blocks, draft));
-            }
-            if active.is_empty() && admitted.is_empty() {
+            desk.admit(session, prompts);
+            if desk.active.is_empty() && desk.coming.is_empty() {
                 return Ok(());
             }
-            let mut states = self.step(session, &active)?;
-            for (prompt, blocks, writing) in admitted {
-                let Some((end, hidden)) = prompts.end(prompt) else { continue };
-                states.extend_from_slice(hidden);
-                let run = session.forest.branch(Some(end));
-                active.push(Active { prompt, run, blocks, writing });
-            }
-            self.choose(session, prompts, &mut active, states, release, text_of, done)?;
+            let answers = desk.step(session, prompts)?;
+            desk.choose(session, prompts, &answers, done);
         }
     }
+}
 
-    /// Computes what is missing of a prompt.
-    fn prefill(&self, session: &mut Session, prompts: &mut Prompts<'_>, prompt: usize) -> Result<(), EngineError> {
-        let mut path = prompts.tree.upwards(prompt).map(|(index, node)| (index, node.clone())).collect::<Vec<_>>();
-        path.reverse();
-        let mut parent = None;
-        for (index, node) in path {
-            let Some(slot) = prompts.runs.get_mut(index) else { continue };
-            if slot.is_some() {
-                parent = *slot;
-                continue;
-            }
-            let run = session.forest.branch(parent);
-            *slot = Some(run);
-            parent = Some(run);
-            let tokens = prompts.tokens.get(node.sequence).and_then(|tokens| tokens.get(node.start..node.end));
-            let pieces = tokens.unwrap_or_default().chunks(self.max_batch_tokens()).collect::<Vec<_>>();
-            for (number, piece) in pieces.iter().enumerate() {
-                let mut batch = Batch::default();
-                session.forest.append(run, piece, &mut batch);
-                let ends = number + 1 == pieces.len() && !node.ends.is_empty();
-                let last = [piece.len() - 1];
-                let hidden = self.forward(session, &batch, if ends { &last } else { &[] })?;
-                if let (true, Some(end)) = (ends, prompts.ends.get_mut(index)) {
-                    *end = Some(hidden);
-                }
-            }
-        }
-        Ok(())
+impl Desk<'_, '_> {
+    /// Admits prompts as rows and memory allow.
+    fn admit(&mut self, session: &mut Session, prompts: &mut Prompts<'_>) {
+        let (max_rows, max_length) = (self.engine.max_batch_tokens(), self.engine.max_length_tokens());
+        let mut busy = self.active.len() + self.coming.len();
+        let behind = &mut |prompt: usize| {
+            busy += 1;
+            let request = self.requests.get(prompt)?;
+            (busy <= max_rows).then(|| request.new_tokens(max_length))
+        };
+        let wanted = max_rows.saturating_sub(self.active.len());
+        let idle = self.active.is_empty() && self.coming.is_empty();
+        self.coming.extend(prompts.walk.admit(session, wanted, idle, behind));
     }
 
-    /// Feeds each generation its newest token; gives their hidden states.
-    fn step(&self, session: &mut Session, active: &[Active<'_>]) -> Result<Vec<f32>, EngineError> {
-        if active.is_empty() {
-            return Ok(Vec::new());
-        }
+    /// One batch: every generation's newest token, and prompts in the rows that are left. Prompts that are computed by then
+    /// become generations. Gives an answer for each generation.
+    fn step(&mut self, session: &mut Session, prompts: &mut Prompts<'_>) -> Result<Vec<RowAnswer>, EngineError> {
         let mut batch = Batch::default();
-        for one in active {
+        for one in &self.active {
             let newest = one.writing.tokens.last().map_or(&[][..], std::slice::from_ref);
             session.forest.append(one.run, newest, &mut batch);
         }
-        let rows = (0..batch.tokens.len()).collect::<Vec<_>>();
-        self.forward(session, &batch, &rows)
+        let mut rows = (0..batch.tokens.len()).collect::<Vec<_>>();
+        let ended = prompts.walk.fill(session, &mut batch, self.engine.max_batch_tokens());
+        let ended = ended.into_iter().filter(|stretch| stretch.ends).collect::<Vec<_>>();
+        rows.extend(self.start(session, prompts, |prompts, prompt| {
+            let node = prompts.walk.end_of(prompt)?;
+            ended.iter().find(|stretch| stretch.node == node).map(Stretch::last_row)
+        }));
+        let asked = rows.len();
+        rows.extend(ended.iter().map(Stretch::last_row));
+        let kept = self.start(session, prompts, |prompts, prompt| Some(prompts.end(prompt)?.1.to_vec())).concat();
+        let queries = self.active.iter().map(|one| one.writing.query()).collect::<Vec<_>>();
+        let Passed { states, answers } = self.engine.pass(session, &batch, &rows, &kept, &queries)?;
+        let width = self.engine.width();
+        let (subjects, of_ended) = states.split_at_checked(asked * width).unwrap_or_default();
+        for (stretch, state) in ended.iter().zip(of_ended.chunks_exact(width)) {
+            if let Some(end) = prompts.ends.get_mut(stretch.node) {
+                *end = Some(state.to_vec());
+            }
+        }
+        if self.manner == Manner::Tokens {
+            let subjects = subjects.chunks_exact(width).chain(kept.chunks_exact(width));
+            self.active.iter_mut().zip(subjects).for_each(|(one, state)| one.states.extend_from_slice(state));
+        }
+        Ok(answers)
+    }
+
+    /// Makes generations of the coming prompts for which `found` finds something; gives what it found.
+    fn start<T>(
+        &mut self,
+        session: &mut Session,
+        prompts: &Prompts<'_>,
+        found: impl Fn(&Prompts<'_>, usize) -> Option<T>,
+    ) -> Vec<T> {
+        let max_length = self.engine.max_length_tokens();
+        let mut all = Vec::new();
+        for prompt in std::mem::take(&mut self.coming) {
+            let end = prompts.walk.end_of(prompt).and_then(|node| prompts.walk.held(node));
+            let (Some(found), Some(end), Some(request)) = (found(prompts, prompt), end, self.requests.get(prompt))
+            else {
+                self.coming.push(prompt);
+                continue;
+            };
+            all.push(found);
+            let writing = Writing::new(request, max_length, self.manner == Manner::Texts);
+            let run = session.branch(Some(end), writing.limit());
+            self.active.push(Active { prompt, run, writing, states: Vec::new() });
+        }
+        all
     }
 
     /// Chooses every generation's next token; finished ones are reported and leave.
-    #[allow(clippy::too_many_arguments)]
-    fn choose(
-        &self,
-        session: &mut Session,
-        prompts: &mut Prompts<'_>,
-        active: &mut Vec<Active<'_>>,
-        states: Vec<f32>,
-        release: bool,
-        text_of: Detokenize<'_>,
-        done: Finished<'_>,
-    ) -> Result<(), EngineError> {
-        let queries = active.iter().map(|one| one.writing.query()).collect::<Vec<_>>();
-        let answers = self.answer(states, &queries)?;
-        let mut left = Vec::with_capacity(active.len());
-        for (mut one, answer) in active.drain(..).zip(answers) {
-            let result = if one.writing.limit() == 0 {
-                Ok(Some(FinishReason::Length))
-            } else {
-                one.writing.advance(&answer, text_of)
+    fn choose(&mut self, session: &mut Session, prompts: &mut Prompts<'_>, answers: &[RowAnswer], done: Finished<'_>) {
+        let mut left = Vec::with_capacity(self.active.len());
+        for (mut one, answer) in self.active.drain(..).zip(answers) {
+            let finish = match one.writing.limit() {
+                0 => Ok(Some(FinishReason::Length)),
+                _ => one.writing.advance(answer, self.text_of),
             };
-            match result {
+            let written = match finish {
                 Ok(None) => {
                     left.push(one);
                     continue;
                 }
-                Ok(Some(finish)) => done(one.prompt, Ok(one.writing.finished(finish, text_of))),
-                Err(error) => done(one.prompt, Err(error)),
-            }
+                Ok(Some(finish)) => {
+                    Ok(Written { generation: one.writing.finished(finish, self.text_of), states: one.states })
+                }
+                Err(error) => Err(error),
+            };
             session.release(one.run);
-            if release {
+            if self.manner == Manner::Texts {
                 prompts.leave(session, one.prompt);
             }
+            done(one.prompt, written);
         }
-        *active = left;
-        Ok(())
+        self.active = left;
     }
 }

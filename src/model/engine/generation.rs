@@ -31,6 +31,11 @@ impl GenerationRequest {
         let keep = if asked < max_length { max_length - asked } else { max_length.div_ceil(2) };
         self.prompt.get(self.prompt.len().saturating_sub(keep)..).unwrap_or(&self.prompt)
     }
+
+    /// New tokens that fit behind the kept prompt, and are asked.
+    pub(super) fn new_tokens(&self, max_length: usize) -> usize {
+        self.decoding.max_new_tokens.min(max_length.saturating_sub(self.kept_prompt(max_length).len()))
+    }
 }
 
 /// A generation under way.
@@ -46,8 +51,8 @@ pub(super) struct Writing<'a> {
 }
 
 impl<'a> Writing<'a> {
-    /// `prompt_tokens` of the request's prompt are kept. `stops` are left out where the reply is its tokens.
-    pub fn new(request: &'a GenerationRequest, prompt_tokens: usize, max_length: usize, stops: bool) -> Self {
+    /// `stops` are left out where the reply is its tokens.
+    pub fn new(request: &'a GenerationRequest, max_length: usize, stops: bool) -> Self {
         let stream = match request.decoding.sampling {
             Sampling::Greedy => None,
             Sampling::Random { seed, .. } => Some(Seed(seed).stream(&["sampling", &request.stream_label])),
@@ -56,8 +61,8 @@ impl<'a> Writing<'a> {
             request,
             stops: StopStrings::new(if stops { &request.decoding.stop } else { &[] }),
             stream,
-            limit: request.decoding.max_new_tokens.min(max_length.saturating_sub(prompt_tokens)),
-            prompt_tokens_cut: request.prompt.len().saturating_sub(prompt_tokens),
+            limit: request.new_tokens(max_length),
+            prompt_tokens_cut: request.prompt.len() - request.kept_prompt(max_length).len(),
             tokens: Vec::new(),
         }
     }

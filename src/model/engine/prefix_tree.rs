@@ -1,5 +1,14 @@
 //! Sequences arranged by their shared prefixes.
 
+/// A sequence of tokens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Sequence<'a> {
+    /// What it continues: only sequences with the same root share nodes.
+    pub root: usize,
+    /// Its tokens, without those of the root.
+    pub tokens: &'a [u32],
+}
+
 /// Tokens that the same sequences share.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Node {
@@ -13,8 +22,13 @@ pub(super) struct Node {
     pub end: usize,
     /// Sequences whose last token is this node's last.
     pub ends: Vec<usize>,
-    /// The first node after this one that is not below it.
-    pub subtree_end: usize,
+}
+
+impl Node {
+    /// How many tokens; at least one.
+    pub fn length(&self) -> usize {
+        self.end - self.start
+    }
 }
 
 /// A forest of nodes, in depth-first order; every sequence that has tokens ends at the end of a node.
@@ -26,13 +40,17 @@ pub(super) struct PrefixTree {
 }
 
 impl PrefixTree {
-    pub fn build(sequences: &[&[u32]]) -> Self {
-        let tokens = |sequence: usize| sequences.get(sequence).copied().unwrap_or_default();
+    pub fn build(sequences: &[Sequence<'_>]) -> Self {
+        let tokens = |sequence: usize| sequences.get(sequence).map_or(&[][..], |sequence| sequence.tokens);
+        let root = |sequence: &usize| sequences.get(*sequence).map(|sequence| sequence.root);
         let mut sorted = (0..sequences.len()).filter(|sequence| !tokens(*sequence).is_empty()).collect::<Vec<_>>();
-        sorted.sort_by(|a, b| tokens(*a).cmp(tokens(*b)));
+        sorted.sort_by_key(|sequence| sequences.get(*sequence));
         let mut tree = Self { nodes: Vec::new(), end_of: vec![None; sequences.len()] };
         // Groups still to be placed, the next one last: sequences that agree up to a position, and their parent.
-        let mut groups = by_token(&sorted, 0, &tokens).into_iter().rev().map(|g| (g, 0, None)).collect::<Vec<_>>();
+        let roots = sorted.chunk_by(|a, b| root(a) == root(b));
+        let mut groups =
+            roots.flat_map(|sorted| by_token(sorted, 0, &tokens)).map(|g| (g, 0, None)).collect::<Vec<_>>();
+        groups.reverse();
         while let Some((group, start, parent)) = groups.pop() {
             let (Some(first), Some(last)) = (group.first(), group.last()) else { continue };
             let shared = tokens(*first).iter().zip(tokens(*last)).skip(start).take_while(|(a, b)| a == b).count();
@@ -47,15 +65,7 @@ impl PrefixTree {
             }
             let longer = group.get(ends.len()..).unwrap_or_default();
             groups.extend(by_token(longer, end, &tokens).into_iter().rev().map(|group| (group, end, Some(node))));
-            tree.nodes.push(Node { parent, sequence: *first, start, end, ends, subtree_end: node + 1 });
-        }
-        for node in (0..tree.nodes.len()).rev() {
-            let own = tree.nodes.get(node).map(|node| (node.parent, node.subtree_end));
-            if let Some((Some(parent), end)) = own
-                && let Some(parent) = tree.nodes.get_mut(parent)
-            {
-                parent.subtree_end = parent.subtree_end.max(end);
-            }
+            tree.nodes.push(Node { parent, sequence: *first, start, end, ends });
         }
         tree
     }
@@ -65,6 +75,11 @@ impl PrefixTree {
         let at = |index: usize| self.nodes.get(index).map(|node| (index, node));
         let end = self.end_of.get(sequence).copied().flatten().and_then(at);
         std::iter::successors(end, move |(_, node)| node.parent.and_then(at))
+    }
+
+    /// Tokens of all nodes: what is left to compute when shared prefixes are computed once.
+    pub fn tokens(&self) -> usize {
+        self.nodes.iter().map(Node::length).sum()
     }
 }
 
@@ -79,22 +94,33 @@ fn by_token<'a>(sorted: &[usize], position: usize, tokens: &impl Fn(usize) -> &'
 mod tests {
     use super::*;
 
+    const SEQUENCES: [&[u32]; 7] = [&[1, 2, 3], &[1, 2, 4, 5], &[1, 2], &[7], &[1, 2, 3], &[], &[1, 2, 4, 6]];
+
     #[test]
     fn shared_prefixes_are_one_node_and_every_sequence_reads_back() {
-        let sequences: [&[u32]; 7] = [&[1, 2, 3], &[1, 2, 4, 5], &[1, 2], &[7], &[1, 2, 3], &[], &[1, 2, 4, 6]];
-        let tree = PrefixTree::build(&sequences);
-        assert_eq!(tree.nodes.iter().map(|node| node.end - node.start).sum::<usize>(), 7);
-        for (sequence, tokens) in sequences.iter().enumerate() {
+        let tree = PrefixTree::build(&SEQUENCES.map(|tokens| Sequence { root: 0, tokens }));
+        assert_eq!(tree.tokens(), 7);
+        for (sequence, tokens) in SEQUENCES.iter().enumerate() {
             let mut pieces =
-                tree.upwards(sequence).map(|(_, n)| &sequences[n.sequence][n.start..n.end]).collect::<Vec<_>>();
+                tree.upwards(sequence).map(|(_, n)| &SEQUENCES[n.sequence][n.start..n.end]).collect::<Vec<_>>();
             pieces.reverse();
             assert_eq!(pieces.concat(), *tokens);
         }
         for (index, node) in tree.nodes.iter().enumerate() {
             assert!(node.parent.is_none_or(|parent| parent < index), "parents come first");
-            let below = (0..tree.nodes.len())
-                .filter(|other| std::iter::successors(Some(*other), |o| tree.nodes[*o].parent).any(|o| o == index));
-            assert_eq!(below.max().unwrap() + 1, node.subtree_end, "a subtree is contiguous");
+            let under =
+                |other: usize| std::iter::successors(Some(other), |o| tree.nodes[*o].parent).any(|o| o == index);
+            let below = (0..tree.nodes.len()).filter(|other| under(*other)).collect::<Vec<_>>();
+            assert_eq!(below, (index..index + below.len()).collect::<Vec<_>>(), "a subtree is contiguous");
         }
+    }
+
+    #[test]
+    fn sequences_of_different_roots_share_nothing() {
+        let rooted = |root| SEQUENCES.map(|tokens| Sequence { root, tokens });
+        let tree = PrefixTree::build(&[rooted(1), rooted(0)].concat());
+        assert_eq!(tree.tokens(), 14);
+        let first = tree.nodes.first().unwrap();
+        assert!(first.sequence >= SEQUENCES.len(), "roots come in their order");
     }
 }

@@ -1,9 +1,12 @@
 //! What the network predicts at positions of sequences: the core of all scoring.
 
-use super::prefix_tree::{Node, PrefixTree};
+use std::collections::VecDeque;
+
+use super::prefix_tree::{PrefixTree, Sequence};
 use super::session::Session;
+use super::walk::{Stretch, Walk};
 use super::{Engine, EngineError};
-use crate::model::decoder::{Batch, KvCache, RowAnswer, RowQuery, RunId};
+use crate::model::decoder::{Batch, RowAnswer, RowQuery, RunId};
 
 /// A sequence, and what is asked of it.
 #[derive(Debug, Clone, Copy)]
@@ -45,24 +48,18 @@ impl Prediction {
 /// One row's question, and who asked: `(probe, number of the position in the probe, number of the target)`.
 #[derive(Debug)]
 struct Question {
+    /// From the beginning of the node.
     offset: usize,
     query: RowQuery,
     askers: Vec<(usize, usize, Option<usize>)>,
 }
 
-/// The tree of some probes while it is worked off.
-struct Walk<'a> {
-    probes: &'a [Probe<'a>],
-    tree: PrefixTree,
-    questions: Vec<Vec<Question>>,
-    runs: Vec<Option<RunId>>,
+/// What probes ask, and what is known.
+#[derive(Debug)]
+struct Questions {
+    /// For each node, in the order of its positions.
+    of_nodes: Vec<VecDeque<Question>>,
     results: Vec<Vec<Option<Prediction>>>,
-    released: usize,
-    open: Vec<usize>,
-    batch: Batch,
-    /// Node, offset in it of the first row, and first row, of each stretch of the batch.
-    stretches: Vec<(usize, usize, usize, usize)>,
-    pending_blocks: usize,
 }
 
 impl Engine {
@@ -72,99 +69,60 @@ impl Engine {
         probes: &[Probe<'_>],
         done: &mut dyn FnMut(usize, Vec<Prediction>),
     ) -> Result<(), EngineError> {
-        self.predict_after(&mut Session::new(self), None, probes, done)
+        let probes = probes.iter().map(|probe| (0, *probe)).collect::<Vec<_>>();
+        self.predict_after(None, vec![None], &probes, done)
     }
 
-    /// The same for sequences that go on after a run that is already computed.
+    /// The same for sequences that continue runs: each probe comes with the number of its root. `session` holds these runs;
+    /// where there is none, a new one will do.
     pub(super) fn predict_after(
         &self,
-        session: &mut Session,
-        base: Option<RunId>,
-        probes: &[Probe<'_>],
+        session: Option<&mut Session>,
+        roots: Vec<Option<RunId>>,
+        probes: &[(usize, Probe<'_>)],
         done: &mut dyn FnMut(usize, Vec<Prediction>),
     ) -> Result<(), EngineError> {
-        let mut walk = Walk::new(probes);
-        for index in 0..walk.tree.nodes.len() {
-            let Some(node) = walk.tree.nodes.get(index).cloned() else { break };
-            let parent = node.parent.and_then(|parent| walk.runs.get(parent).copied().flatten()).or(base);
-            let run = session.forest.branch(parent);
-            if let Some(slot) = walk.runs.get_mut(index) {
-                *slot = Some(run);
+        let sequences = probes.iter().map(|(root, probe)| Sequence { root: *root, tokens: probe.tokens });
+        let mut walk = Walk::new(roots, sequences.collect());
+        let mut questions = Questions::new(&walk.tree, probes);
+        let mut own = session.is_none().then(|| Session::new(self, walk.blocks()));
+        let Some(session) = session.or(own.as_mut()) else { return Ok(()) };
+        loop {
+            let max_rows = self.max_batch_tokens();
+            walk.admit(session, max_rows, true, &mut |_| Some(0));
+            let mut batch = Batch::default();
+            let stretches = walk.fill(session, &mut batch, max_rows);
+            if batch.tokens.is_empty() {
+                break;
             }
-            walk.open.push(index);
-            let mut offset = 0;
-            while offset < node.end - node.start {
-                let room = self.max_batch_tokens().saturating_sub(walk.batch.tokens.len());
-                let length = (node.end - node.start - offset).min(room);
-                let blocks = KvCache::blocks_of(length);
-                let full = length == 0 || !session.has_room(walk.pending_blocks + blocks);
-                if full && !walk.batch.tokens.is_empty() {
-                    self.flush(session, &mut walk, index, done)?;
-                    continue;
-                }
-                walk.take(session, index, &node, run, offset..offset + length);
-                walk.pending_blocks += blocks;
-                offset += length;
-            }
-        }
-        let end = walk.tree.nodes.len();
-        self.flush(session, &mut walk, end, done)?;
-        for (probe, results) in walk.results.iter_mut().enumerate() {
-            if walk.tree.end_of.get(probe).copied().flatten().is_none() {
-                done(probe, results.drain(..).flatten().collect());
-            }
-        }
-        Ok(())
-    }
-
-    /// Computes the batch, hands out its predictions and frees every run that no node from `next` on is below.
-    fn flush(
-        &self,
-        session: &mut Session,
-        walk: &mut Walk<'_>,
-        next: usize,
-        done: &mut dyn FnMut(usize, Vec<Prediction>),
-    ) -> Result<(), EngineError> {
-        let batch = std::mem::take(&mut walk.batch);
-        let stretches = std::mem::take(&mut walk.stretches);
-        walk.pending_blocks = 0;
-        let (mut rows, mut questions) = (Vec::new(), Vec::new());
-        for (node, offset, first_row, length) in &stretches {
-            let asked = walk.questions.get_mut(*node).map(std::mem::take).unwrap_or_default();
-            let (now, later): (Vec<_>, Vec<_>) = asked.into_iter().partition(|q| q.offset < offset + length);
-            rows.extend(now.iter().map(|question| first_row + question.offset - offset));
-            questions.extend(now);
-            if let Some(slot) = walk.questions.get_mut(*node) {
-                *slot = later;
-            }
-        }
-        let hidden = self.forward(session, &batch, &rows)?;
-        let queries = questions.iter().map(|question| question.query.clone()).collect::<Vec<_>>();
-        let answers = self.answer(hidden, &queries)?;
-        for (question, answer) in questions.iter().zip(&answers) {
-            for (probe, number, target) in &question.askers {
-                if let Some(slot) = walk.results.get_mut(*probe).and_then(|results| results.get_mut(*number)) {
-                    *slot = Some(Prediction::new(answer, *target));
+            let (rows, mut asked) = questions.about(&walk.tree, &stretches);
+            let queries = asked.iter_mut().map(|question| std::mem::take(&mut question.query)).collect::<Vec<_>>();
+            let answers = self.pass(session, &batch, &rows, &[], &queries)?.answers;
+            questions.record(&asked, &answers);
+            for node in stretches.iter().filter(|stretch| stretch.ends).map(|stretch| stretch.node) {
+                for probe in walk.tree.nodes.get(node).map_or_else(Vec::new, |node| node.ends.clone()) {
+                    done(probe, questions.results_of(probe));
+                    walk.leave(session, probe);
                 }
             }
         }
-        walk.finish(&stretches, done);
-        walk.free(session, next);
+        for probe in (0..probes.len()).filter(|probe| walk.end_of(*probe).is_none()) {
+            done(probe, questions.results_of(probe));
+        }
         Ok(())
     }
 }
 
-impl<'a> Walk<'a> {
-    fn new(probes: &'a [Probe<'a>]) -> Self {
-        let tree = PrefixTree::build(&probes.iter().map(|probe| probe.tokens).collect::<Vec<_>>());
-        let mut questions = tree.nodes.iter().map(|_| Vec::<Question>::new()).collect::<Vec<_>>();
-        for (index, probe) in probes.iter().enumerate() {
+impl Questions {
+    fn new(tree: &PrefixTree, probes: &[(usize, Probe<'_>)]) -> Self {
+        let mut of_nodes = tree.nodes.iter().map(|_| VecDeque::new()).collect::<Vec<_>>();
+        for (index, (_, probe)) in probes.iter().enumerate() {
             for (node_index, node) in tree.upwards(index) {
                 let (first, last) = (probe.first.max(node.start), (probe.first + probe.targets.len()).min(node.end));
                 for position in first..last {
                     let number = position - probe.first;
                     let asked = (index, number, probe.targets.get(number).copied().flatten());
-                    if let Some(questions) = questions.get_mut(node_index) {
+                    if let Some(questions) = of_nodes.get_mut(node_index) {
                         ask(questions, position - node.start, asked, probe.all_logits);
                     }
                 }
@@ -173,62 +131,40 @@ impl<'a> Walk<'a> {
                 }
             }
         }
-        for questions in &mut questions {
-            questions.sort_by_key(|question| question.offset);
-        }
-        Self {
-            probes,
-            runs: vec![None; tree.nodes.len()],
-            tree,
-            questions,
-            results: probes.iter().map(|probe| vec![None; probe.targets.len()]).collect(),
-            released: 0,
-            open: Vec::new(),
-            batch: Batch::default(),
-            stretches: Vec::new(),
-            pending_blocks: 0,
-        }
+        Self { of_nodes, results: probes.iter().map(|(_, probe)| vec![None; probe.targets.len()]).collect() }
     }
 
-    /// Puts a stretch of a node into the batch.
-    fn take(&mut self, session: &mut Session, index: usize, node: &Node, run: RunId, stretch: std::ops::Range<usize>) {
-        let tokens = self.probes.get(node.sequence).map_or(&[][..], |probe| probe.tokens);
-        let tokens = tokens.get(node.start + stretch.start..node.start + stretch.end).unwrap_or_default();
-        let first_row = session.forest.append(run, tokens, &mut self.batch);
-        self.stretches.push((index, stretch.start, first_row, stretch.len()));
+    /// Takes out what is asked about stretches of a batch, with the rows.
+    fn about(&mut self, tree: &PrefixTree, stretches: &[Stretch]) -> (Vec<usize>, Vec<Question>) {
+        let (mut rows, mut asked) = (Vec::new(), Vec::new());
+        for stretch in stretches {
+            let Some(node) = tree.nodes.get(stretch.node) else { continue };
+            let Some(questions) = self.of_nodes.get_mut(stretch.node) else { continue };
+            let begin = stretch.start - node.start;
+            let count = questions.partition_point(|question| question.offset < begin + stretch.rows);
+            rows.extend(questions.iter().take(count).map(|question| stretch.first_row + question.offset - begin));
+            asked.extend(questions.drain(..count));
+        }
+        (rows, asked)
     }
 
-    /// Reports probes whose last token was in the batch.
-    fn finish(&mut self, stretches: &[(usize, usize, usize, usize)], done: &mut dyn FnMut(usize, Vec<Prediction>)) {
-        for (index, offset, _, length) in stretches {
-            let Some(node) = self.tree.nodes.get(*index).filter(|node| offset + length == node.end - node.start) else {
-                continue;
-            };
-            for probe in &node.ends {
-                if let Some(results) = self.results.get_mut(*probe) {
-                    done(*probe, results.drain(..).flatten().collect());
+    fn record(&mut self, asked: &[Question], answers: &[RowAnswer]) {
+        for (question, answer) in asked.iter().zip(answers) {
+            for (probe, number, target) in &question.askers {
+                if let Some(slot) = self.results.get_mut(*probe).and_then(|results| results.get_mut(*number)) {
+                    *slot = Some(Prediction::new(answer, *target));
                 }
             }
         }
     }
 
-    fn free(&mut self, session: &mut Session, next: usize) {
-        let (nodes, runs) = (&self.tree.nodes, &mut self.runs);
-        self.open.retain(|index| {
-            if nodes.get(*index).is_some_and(|node| node.subtree_end > next) {
-                return true;
-            }
-            if let Some(run) = runs.get_mut(*index).and_then(Option::take) {
-                session.release(run);
-                self.released += 1;
-            }
-            false
-        });
+    fn results_of(&mut self, probe: usize) -> Vec<Prediction> {
+        self.results.get_mut(probe).map(std::mem::take).unwrap_or_default().into_iter().flatten().collect()
     }
 }
 
 /// Adds a question about a row, or joins one that is already asked.
-fn ask(questions: &mut Vec<Question>, offset: usize, asker: (usize, usize, Option<u32>), all_logits: bool) {
+fn ask(questions: &mut VecDeque<Question>, offset: usize, asker: (usize, usize, Option<u32>), all_logits: bool) {
     let (probe, number, target) = asker;
     let at = match questions.binary_search_by_key(&offset, |question| question.offset) {
         Ok(at) => at,

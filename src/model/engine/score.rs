@@ -12,6 +12,21 @@ pub struct Scoring {
     pub continuation: Vec<u32>,
 }
 
+impl Scoring {
+    /// The tokens given to the network: of context and continuation the last `max_length + 1`, all but the last.
+    pub(super) fn input_tokens(&self, max_length: usize) -> Result<Vec<u32>, EngineError> {
+        if self.context.is_empty() {
+            return Err(EngineError::EmptyPrompt);
+        }
+        if self.continuation.len() > max_length {
+            return Err(EngineError::ContinuationTooLong { tokens: self.continuation.len(), max_length });
+        }
+        let whole = [self.context.as_slice(), &self.continuation].concat();
+        let end = whole.len() - 1;
+        Ok(whole.get(end.saturating_sub(max_length)..end).unwrap_or_default().to_vec())
+    }
+}
+
 /// The log-probabilities of a continuation's tokens.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SequenceScore {
@@ -55,17 +70,17 @@ impl Engine {
     ) -> Result<(), EngineError> {
         let mut inputs = Vec::with_capacity(items.len());
         for (index, item) in items.iter().enumerate() {
-            match self.input(item) {
-                Ok(input) => inputs.push((index, input)),
+            let known = self.check(item.context.iter().chain(&item.continuation));
+            match item.input_tokens(self.max_length_tokens()).and_then(|tokens| known.map(|()| tokens)) {
+                Ok(tokens) => {
+                    inputs.push((index, (tokens, item.continuation.iter().copied().map(Some).collect::<Vec<_>>())));
+                }
                 Err(error) => done(index, Err(error)),
             }
         }
-        let probe = |(_, (tokens, targets)): &'_ (usize, (Vec<u32>, Vec<Option<u32>>))| {
-            (tokens.len() + 1).saturating_sub(targets.len()).saturating_sub(1)
-        };
-        let probes = inputs.iter().map(|input| {
-            let (_, (tokens, targets)) = input;
-            Probe { tokens, first: probe(input), targets, all_logits: false }
+        let probes = inputs.iter().map(|(_, (tokens, targets))| {
+            let first = tokens.len().saturating_sub(targets.len());
+            Probe { tokens, first, targets, all_logits: false }
         });
         let probes = probes.collect::<Vec<_>>();
         self.predict(&probes, &mut |at, predictions| {
@@ -83,24 +98,6 @@ impl Engine {
         let mut result = Err(EngineError::EmptyPrompt);
         self.score(&[item], &mut |_, score| result = score)?;
         result.map(|score| score.token_nats)
-    }
-
-    /// The tokens given to the network (all but the last) and the targets, one for each of the last positions.
-    #[allow(clippy::type_complexity)]
-    fn input(&self, item: &Scoring) -> Result<(Vec<u32>, Vec<Option<u32>>), EngineError> {
-        let max_length = self.max_length_tokens();
-        if item.context.is_empty() {
-            return Err(EngineError::EmptyPrompt);
-        }
-        if item.continuation.len() > max_length {
-            return Err(EngineError::ContinuationTooLong { tokens: item.continuation.len(), max_length });
-        }
-        self.check(item.context.iter().chain(&item.continuation))?;
-        let whole = [item.context.as_slice(), &item.continuation].concat();
-        let cut = whole.len().saturating_sub(max_length + 1);
-        let kept = whole.get(cut..).unwrap_or_default();
-        let tokens = kept.split_last().map_or(&[][..], |(_, tokens)| tokens).to_vec();
-        Ok((tokens, item.continuation.iter().copied().map(Some).collect()))
     }
 
     /// Refuses ids that the model does not know, for one item instead of for a whole batch.

@@ -11,6 +11,10 @@ use crate::request::{Decoding, Sampling};
 use crate::response::Generation;
 use crate::seed::Seed;
 
+mod counts;
+mod memory_bound;
+mod prompt_sets;
+
 fn models() -> Vec<PathBuf> {
     let default = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/fixtures");
     let dir = PathBuf::from(std::env::var("WIT_EVAL_FIXTURES").unwrap_or_else(|_| default.to_owned())).join("models");
@@ -29,8 +33,16 @@ fn engine(dir: &Path, options: EngineOptions) -> Engine {
     Engine::open(architecture, &Weights::open(dir).unwrap(), options).unwrap()
 }
 
-fn options(threads: usize, max_batch_tokens: usize, kv_budget_bytes: usize) -> EngineOptions {
-    EngineOptions { threads: Some(threads), max_batch_tokens, kv_budget_bytes, ..EngineOptions::default() }
+/// Threads, tokens of a batch, and bytes of keys and values.
+type Way = (usize, usize, usize);
+
+fn options((threads, max_batch_tokens, _): Way) -> EngineOptions {
+    let max_batch_tokens = Some(max_batch_tokens);
+    EngineOptions { threads: Some(threads), max_batch_tokens, ..EngineOptions::default() }
+}
+
+fn engine_in(dir: &Path, way: Way) -> Engine {
+    Engine { cache_bytes: way.2, ..engine(dir, options(way)) }
 }
 
 /// Questions under two heads, each with several choices, and loners: lengths from 1 to 150 tokens.
@@ -72,11 +84,11 @@ fn score(engine: &Engine, items: &[Scoring]) -> Vec<(Vec<u32>, bool)> {
 fn scores_have_the_same_bits_whatever_the_batch_the_threads_the_order_and_the_company() {
     let items = items();
     for dir in models() {
-        let expected = score(&engine(&dir, options(1, 512, 1 << 30)), &items);
-        let ways = [options(2, 1, 1 << 30), options(2, 7, 1 << 30), options(3, 64, 1 << 16), options(2, 4096, 0)];
+        let expected = score(&engine_in(&dir, (1, 512, 1 << 30)), &items);
+        let ways = [(2, 1, 1 << 30), (2, 7, 1 << 30), (3, 64, 1 << 16), (2, 4096, 0)];
         for way in ways {
             let what = format!("{} {way:?}", dir.display());
-            let engine = engine(&dir, way);
+            let engine = engine_in(&dir, way);
             assert_eq!(score(&engine, &items), expected, "{what}");
             let mut order = (0..items.len()).collect::<Vec<_>>();
             order.shuffle(&mut Seed(1).stream(&["order"]));
@@ -84,7 +96,7 @@ fn scores_have_the_same_bits_whatever_the_batch_the_threads_the_order_and_the_co
             let scores = score(&engine, &shuffled);
             assert!(order.iter().zip(scores).all(|(at, score)| expected[*at] == score), "{what}: shuffled");
         }
-        let engine = engine(&dir, options(2, 512, 1 << 30));
+        let engine = engine_in(&dir, (2, 512, 1 << 30));
         for (item, expected) in items.iter().zip(&expected) {
             assert_eq!(&score(&engine, std::slice::from_ref(item))[0], expected, "{}: alone", dir.display());
         }
@@ -95,7 +107,7 @@ fn scores_have_the_same_bits_whatever_the_batch_the_threads_the_order_and_the_co
 fn scores_have_the_same_bits_on_every_instruction_set() {
     let items = items();
     for dir in models().into_iter().take(4) {
-        let with = |isa| score(&engine(&dir, EngineOptions { isa, ..options(2, 64, 1 << 30) }), &items);
+        let with = |isa| score(&engine(&dir, EngineOptions { isa, ..options((2, 64, 0)) }), &items);
         let expected = with(Isa::PORTABLE);
         for isa in Isa::available() {
             assert_eq!(with(isa), expected, "{} {}", dir.display(), isa.name());
@@ -136,13 +148,13 @@ fn generate(engine: &Engine, requests: &[GenerationRequest]) -> Vec<Generation> 
 fn generations_are_the_same_whatever_the_batch_the_threads_and_the_company() {
     let requests = requests();
     for dir in models() {
-        let expected = generate(&engine(&dir, options(1, 512, 1 << 30)), &requests);
+        let expected = generate(&engine_in(&dir, (1, 512, 1 << 30)), &requests);
         assert!(expected.iter().any(|one| one.finish == crate::response::FinishReason::StopString));
-        for way in [options(2, 1, 1 << 30), options(2, 7, 1 << 30), options(3, 64, 1 << 17), options(2, 64, 0)] {
-            let engine = engine(&dir, way.clone());
+        for way in [(2, 1, 1 << 30), (2, 7, 1 << 30), (3, 64, 1 << 17), (2, 64, 0)] {
+            let engine = engine_in(&dir, way);
             assert_eq!(generate(&engine, &requests), expected, "{} {way:?}", dir.display());
         }
-        let engine = engine(&dir, options(2, 64, 1 << 30));
+        let engine = engine_in(&dir, (2, 64, 1 << 30));
         for (request, expected) in requests.iter().zip(&expected) {
             assert_eq!(&generate(&engine, std::slice::from_ref(request))[0], expected, "{}: alone", dir.display());
         }
@@ -152,7 +164,7 @@ fn generations_are_the_same_whatever_the_batch_the_threads_and_the_company() {
 #[test]
 fn a_sequence_and_its_scores_do_not_depend_on_how_the_prefix_was_computed() {
     let Some(dir) = models().into_iter().next() else { return };
-    let engine = engine(&dir, options(2, 64, 1 << 30));
+    let engine = engine_in(&dir, (2, 64, 1 << 30));
     let item = items().swap_remove(2);
     let ids = [item.context.as_slice(), &item.continuation].concat();
     let whole = engine.sequence_log_probs(&ids).unwrap();
@@ -216,4 +228,39 @@ fn a_prompt_is_cut_so_that_the_generation_fits_and_a_full_context_ends_it() {
     assert_eq!(generations.iter().map(|made| made.prompt_tokens_cut).collect::<Vec<_>>(), [48, 0, 50]);
     assert_eq!(generations[0].token_ids.len(), 8);
     assert_eq!(generations[2].token_ids.len(), 10, "half of the context is left to the prompt");
+}
+
+/// The tensor library's own operations with kept keys and values, on the CPU, where both can be had.
+#[test]
+fn a_device_gives_the_scores_and_texts_of_the_kernels_for_every_family() {
+    for dir in models() {
+        let options = EngineOptions { weight_type: WeightType::Float32, ..options((2, 64, 1 << 30)) };
+        let kernels = engine(&dir, options.clone());
+        let device = engine(&dir, EngineOptions { device: Some(Device::Cpu), ..options });
+        let (items, name) = (items(), dir.display());
+        let nats = |engine: &Engine| {
+            let scores = score(engine, &items).into_iter();
+            scores.flat_map(|(bits, _)| bits).map(f32::from_bits).collect::<Vec<_>>()
+        };
+        for (kernels, device) in nats(&kernels).iter().zip(&nats(&device)) {
+            assert!((kernels - device).abs() < 2e-4, "{name}: {kernels} {device}");
+        }
+        let requests = items.iter().map(|item| GenerationRequest {
+            prompt: item.context.clone(),
+            decoding: Decoding { max_new_tokens: 12, stop: Vec::new(), sampling: Sampling::Greedy, sample: 0 },
+            end_tokens: Vec::new(),
+            stream_label: String::new(),
+        });
+        let requests = requests.collect::<Vec<_>>();
+        let ids = |engine: &Engine| {
+            let mut all = vec![Vec::new(); requests.len()];
+            let text = |_: &[u32]| String::new();
+            engine.generate(&requests, &text, &mut |at, reply| all[at] = reply.unwrap().token_ids).unwrap();
+            all
+        };
+        let (kernels, device) = (ids(&kernels), ids(&device));
+        let equal = kernels.iter().zip(&device).filter(|(a, b)| a == b).count();
+        // A near-tie may go either way.
+        assert!(equal + 1 >= requests.len(), "{name}: {equal} of {} texts are equal", requests.len());
+    }
 }

@@ -1,36 +1,25 @@
 //! Non-linearities.
 
-use rayon::prelude::*;
-
+use super::Isa;
 use super::isa::multiversion;
 use super::math::{erf, sigmoid, tanh};
-use super::{Isa, PARALLEL_WORK};
 use crate::model::architecture::Activation;
 
-/// `x = f(x)`, in place.
+/// `x = f(x)`, in place, on the calling thread.
 pub fn activate(isa: Isa, activation: Activation, x: &mut [f32]) {
-    if x.len() * 8 < PARALLEL_WORK || rayon::current_num_threads() == 1 {
-        apply(isa, activation, x);
-    } else {
-        x.par_chunks_mut(PARALLEL_WORK / 16).for_each(|chunk| apply(isa, activation, chunk));
-    }
+    apply(isa, activation, x);
 }
 
-/// `f(gate) * up`, where each row of `x` is a gate of `inner` values and then an up part of as many.
-pub fn activate_gated(isa: Isa, activation: Activation, x: &[f32], inner: usize) -> Vec<f32> {
-    let mut y = vec![0.0; x.len() / 2];
-    let row = |(y, x): (&mut [f32], &[f32])| {
-        let (gate, up) = x.split_at(inner);
-        y.copy_from_slice(gate);
-        apply(isa, activation, y);
-        multiply(isa, y, up);
-    };
-    if x.len() * 8 < PARALLEL_WORK || rayon::current_num_threads() == 1 {
-        y.chunks_exact_mut(inner).zip(x.chunks_exact(2 * inner)).for_each(row);
-    } else {
-        y.par_chunks_exact_mut(inner).zip(x.par_chunks_exact(2 * inner)).for_each(row);
-    }
-    y
+/// `y = f(gate) * up`, where `x` is a gate and then an up part of as many values as `y` has; on the calling thread.
+///
+/// # Panics
+///
+/// If `x` has not twice as many values as `y`.
+pub fn activate_gated(isa: Isa, activation: Activation, x: &[f32], y: &mut [f32]) {
+    let (gate, up) = x.split_at(y.len());
+    y.copy_from_slice(gate);
+    apply(isa, activation, y);
+    multiply(isa, y, up);
 }
 
 multiversion! {

@@ -104,14 +104,14 @@ pub fn store_keys(shape: &AttentionShape, block: &mut [[f32; LANES]], lane: usiz
     }
 }
 
-/// Attention of every row over its path; `qkv` rows are queries, keys and values, the result is `(rows, heads * head_dim)`.
+/// Attention of every row over its path; `qkv` rows are queries, keys and values, `y` is `(rows, heads * head_dim)` and
+/// is overwritten.
 ///
 /// A score is one chain over the head's values; the softmax sums in sixteen lanes by absolute position; an output is
 /// one chain over positions in ascending order. How a path is cut into spans therefore changes no bit.
-pub fn attend(isa: Isa, shape: &AttentionShape, qkv: &[f32], spans: &[RowSpan<'_>], keys: Keys<'_>) -> Vec<f32> {
+pub fn attend(isa: Isa, shape: &AttentionShape, qkv: &[f32], spans: &[RowSpan<'_>], keys: Keys<'_>, y: &mut [f32]) {
     let width = (shape.heads + 2 * shape.kv_heads) * shape.head_dim;
-    let mut y = vec![0.0; qkv.len() / width * shape.heads * shape.head_dim];
-    let output = SharedOutput::new(&mut y, shape.heads * shape.head_dim);
+    let output = SharedOutput::new(y, shape.heads * shape.head_dim);
     let each = shape.rows_each();
     let mut tasks = Vec::new();
     let mut work = 0;
@@ -132,7 +132,6 @@ pub fn attend(isa: Isa, shape: &AttentionShape, qkv: &[f32], spans: &[RowSpan<'_
             run(isa, shape, qkv, task, keys, scratch, &output);
         });
     }
-    y
 }
 
 /// Some rows of a span and one key head.

@@ -6,15 +6,21 @@ use rayon::prelude::*;
 
 use super::isa::multiversion;
 use super::output::SharedOutput;
-use super::pack::{Element, Panels};
-use super::tile::{accumulate, with_rows};
+use super::pack::Segment;
+use super::tile::accumulate;
 use super::{Isa, LANES, PARALLEL_WORK, PackedMatrix, PackedRows, ROWS};
 
 /// Inputs handled before the partial sums go back to memory: a panel's stretch stays in the first-level cache.
 const DEPTH: usize = 256;
 
-/// Blocks of rows that one task handles.
-const TASK_BLOCKS: usize = 16;
+/// The same where few rows read widened weights. A multiple of sixteen, as is the other.
+const THIN_DEPTH: usize = 64;
+
+/// Panels whose partial sums are kept at one time.
+const GROUP: usize = 4;
+
+/// Blocks of rows that one task handles at most.
+const TASK_BLOCKS: usize = 32;
 
 /// `y = x W^T + b`, row-major `(rows, outputs)`.
 ///
@@ -24,29 +30,40 @@ const TASK_BLOCKS: usize = 16;
 ///
 /// If the widths of `x` and `W` differ.
 pub fn linear(isa: Isa, x: &PackedRows, w: &PackedMatrix) -> Vec<f32> {
-    assert_eq!(x.inputs(), w.inputs(), "activations and weights differ in width");
     let mut y = vec![0.0; x.rows() * w.outputs()];
+    linear_into(isa, x, w, &mut y);
+    y
+}
+
+/// The same into `y`, whatever was in it.
+///
+/// # Panics
+///
+/// If the widths of `x` and `W` differ, or `y` has not one value for each row and output.
+pub fn linear_into(isa: Isa, x: &PackedRows, w: &PackedMatrix, y: &mut [f32]) {
+    assert_eq!(x.inputs(), w.inputs(), "activations and weights differ in width");
+    assert_eq!(y.len(), x.rows() * w.outputs(), "the product has another size");
     if y.is_empty() {
-        return y;
+        return;
     }
-    let output = SharedOutput::new(&mut y, w.outputs());
+    let output = SharedOutput::new(y, w.outputs());
     let threads = rayon::current_num_threads();
     let work = x.rows() * x.inputs() * w.outputs();
     if threads == 1 || work < PARALLEL_WORK {
         region(isa, x, w, 0..x.block_count(), 0..w.panel_count(), &output);
-        return y;
+        return;
     }
     let row_tasks = x.block_count().div_ceil(TASK_BLOCKS);
+    let blocks_each = x.block_count().div_ceil(row_tasks);
     let wanted = (4 * threads).min(work.div_ceil(PARALLEL_WORK / 4)).div_ceil(row_tasks);
-    let panels_each = w.panel_count().div_ceil(wanted);
+    let panels_each = w.panel_count().div_ceil(wanted).next_multiple_of(GROUP);
     let panel_tasks = w.panel_count().div_ceil(panels_each);
     (0..row_tasks * panel_tasks).into_par_iter().for_each(|task| {
-        let (rows, panels) = (task / panel_tasks * TASK_BLOCKS, task % panel_tasks * panels_each);
-        let rows = rows..(rows + TASK_BLOCKS).min(x.block_count());
+        let (rows, panels) = (task / panel_tasks * blocks_each, task % panel_tasks * panels_each);
+        let rows = rows..(rows + blocks_each).min(x.block_count());
         let panels = panels..(panels + panels_each).min(w.panel_count());
         region(isa, x, w, rows, panels, &output);
     });
-    y
 }
 
 /// The columns of some panels of `y` for some blocks of rows, on the calling thread: row-major, as wide as the panels
@@ -74,149 +91,159 @@ fn region(
     panels: Range<usize>,
     output: &SharedOutput<'_>,
 ) {
-    let rows = x.block_rows(blocks.start);
-    if blocks.len() == 1 && rows <= 3 {
-        thin(isa, x.block(blocks.start), rows, blocks.start * ROWS, w, panels, output);
-    } else {
-        thick(isa, x, blocks, w, panels, output);
-    }
-}
-
-/// Writes a tile's row, cut at the last output.
-#[inline(always)]
-#[allow(clippy::inline_always)]
-fn write(output: &SharedOutput<'_>, row: usize, panel: usize, outputs: usize, values: &[f32; LANES]) {
-    let length = (outputs - panel * LANES).min(LANES);
-    // SAFETY: this row and panel belong to the calling task alone, and the piece ends with this call.
-    #[allow(unsafe_code)]
-    let piece = unsafe { output.piece(row, panel * LANES, length) };
-    piece.copy_from_slice(&values[..length]);
-}
-
-multiversion! {
-    /// Up to three rows: several panels at once, so that enough chains are in flight.
-    fn thin(
-        x: &[f32],
-        rows: usize,
-        first_row: usize,
-        w: &PackedMatrix,
-        panels: Range<usize>,
-        output: &SharedOutput<'_>,
-    ) {
-        match w.panels() {
-            Panels::Single(weights) => thin_of(weights, x, rows, first_row, w, panels, output),
-            Panels::Half(weights) => thin_of(weights, x, rows, first_row, w, panels, output),
+    for segment in w.segments() {
+        let start = segment.first.max(panels.start);
+        let end = (segment.first + segment.count).min(panels.end);
+        if start < end {
+            let tiles = Tiles { x, blocks: blocks.clone(), w, panels: start..end, output };
+            segment_region(isa, segment, &tiles);
         }
     }
 }
 
-#[inline(always)]
-#[allow(clippy::inline_always)]
-fn thin_of<T: Element>(
-    weights: &[[T; LANES]],
-    x: &[f32],
-    rows: usize,
-    first_row: usize,
-    w: &PackedMatrix,
-    panels: Range<usize>,
-    output: &SharedOutput<'_>,
-) {
-    match rows {
-        1 => thin_rows::<T, 1, 6>(weights, x, first_row, w, panels, output),
-        2 => thin_rows::<T, 2, 3>(weights, x, first_row, w, panels, output),
-        _ => thin_rows::<T, 3, 2>(weights, x, first_row, w, panels, output),
-    }
-}
-
-#[inline(always)]
-#[allow(clippy::inline_always)]
-fn thin_rows<T: Element, const M: usize, const P: usize>(
-    weights: &[[T; LANES]],
-    x: &[f32],
-    first_row: usize,
-    w: &PackedMatrix,
-    panels: Range<usize>,
-    output: &SharedOutput<'_>,
-) {
-    let (a, _) = x.as_chunks::<M>();
-    let weights = |panel: usize| &weights[panel * w.inputs()..][..w.inputs()];
-    let mut panel = panels.start;
-    while panel + P <= panels.end {
-        let mut sums: [[[f32; LANES]; P]; M] = [std::array::from_fn(|p| w.panel_bias(panel + p)); M];
-        accumulate(a, std::array::from_fn(|p| weights(panel + p)), &mut sums);
-        for (m, row) in sums.iter().enumerate() {
-            for (p, values) in row.iter().enumerate() {
-                write(output, first_row + m, panel + p, w.outputs(), values);
+multiversion! {
+    /// Groups of panels, then stretches of inputs, then panels, then blocks of rows: a panel's stretch is read from cache
+    /// by all blocks but the first, the rows' stretches lie in the second-level cache, and so do the partial sums of a
+    /// group, which an output sees only once they are whole.
+    fn segment_region(segment: &Segment, tiles: &Tiles<'_>) {
+        let Tiles { x, blocks, w, panels, output } = tiles;
+        let inputs = w.inputs();
+        // Few rows read widened weights so few times that those must not leave the first-level cache.
+        let thin = blocks.len() == 1 && x.block_rows(blocks.start) < 4;
+        let depth = if thin && !segment.panels.are_single() { THIN_DEPTH } else { DEPTH };
+        let mut room = if segment.panels.are_single() { Vec::new() } else { vec![[0.0; LANES]; GROUP * depth] };
+        let mut partial = if inputs > depth { vec![[[[0.0; LANES]; GROUP]; ROWS]; blocks.len()] } else { Vec::new() };
+        for first in panels.clone().step_by(GROUP) {
+            let count = (panels.end - first).min(GROUP);
+            let mut biases = [[0.0; LANES]; GROUP];
+            for (p, bias) in biases.iter_mut().enumerate().take(count) {
+                *bias = w.panel_bias(first + p);
+            }
+            for start in (0..inputs).step_by(depth) {
+                let end = (start + depth).min(inputs);
+                let mut weights: [&[[f32; LANES]]; GROUP] = [&[]; GROUP];
+                let mut rest = room.as_mut_slice();
+                for (p, weights) in weights.iter_mut().enumerate().take(count) {
+                    let (own, others) = rest.split_at_mut((end - start).min(rest.len()));
+                    rest = others;
+                    *weights = segment.panels.stretch(inputs, first + p - segment.first, start, end, own);
+                }
+                let outputs = w.outputs();
+                let group = Group { x, first, count, weights, biases: &biases, start, end, inputs, outputs, output };
+                group.multiply(blocks.clone(), &mut partial);
             }
         }
-        panel += P;
-    }
-    for panel in panel..panels.end {
-        let mut sums = [[w.panel_bias(panel)]; M];
-        accumulate(a, [weights(panel)], &mut sums);
-        for (m, [values]) in sums.iter().enumerate() {
-            write(output, first_row + m, panel, w.outputs(), values);
-        }
     }
 }
 
-multiversion! {
-    /// Many rows: stretches of inputs, then panels, then blocks of rows, so that a panel's stretch is read from cache.
-    fn thick(
-        x: &PackedRows,
-        blocks: Range<usize>,
-        w: &PackedMatrix,
-        panels: Range<usize>,
-        output: &SharedOutput<'_>,
-    ) {
-        let mut widened = [[0.0; LANES]; DEPTH];
-        for depth in (0..w.inputs()).step_by(DEPTH) {
-            let stretch = depth..(depth + DEPTH).min(w.inputs());
-            for panel in panels.clone() {
-                let place = panel * w.inputs() + stretch.start..panel * w.inputs() + stretch.end;
-                let weights = match w.panels() {
-                    Panels::Single(weights) => &weights[place],
-                    // Once for all blocks of rows.
-                    Panels::Half(weights) => {
-                        let widened = &mut widened[..stretch.len()];
-                        widened.iter_mut().zip(&weights[place]).for_each(|(to, lanes)| *to = Element::widened(lanes));
-                        widened
-                    }
-                };
-                for block in blocks.clone() {
-                    let rows = x.block_rows(block);
-                    with_rows!(rows, M, block_tile::<M>(x, block, w, weights, panel, stretch.clone(), output));
+/// Blocks of rows times panels of one segment, and where the products go.
+struct Tiles<'a> {
+    x: &'a PackedRows,
+    blocks: Range<usize>,
+    w: &'a PackedMatrix,
+    panels: Range<usize>,
+    output: &'a SharedOutput<'a>,
+}
+
+/// A stretch of some neighbouring panels.
+struct Group<'a> {
+    x: &'a PackedRows,
+    /// The first panel.
+    first: usize,
+    count: usize,
+    weights: [&'a [[f32; LANES]]; GROUP],
+    biases: &'a [[f32; LANES]; GROUP],
+    start: usize,
+    end: usize,
+    inputs: usize,
+    outputs: usize,
+    output: &'a SharedOutput<'a>,
+}
+
+/// Sums of one block of rows that are not whole yet.
+type Partial = [[[f32; LANES]; GROUP]; ROWS];
+
+impl Group<'_> {
+    /// All blocks of rows. As many panels at a time as give the processor chains enough to hide a chain's latency.
+    #[inline(always)]
+    #[allow(clippy::inline_always)]
+    fn multiply(&self, blocks: Range<usize>, partial: &mut [Partial]) {
+        let first = blocks.start;
+        let full = blocks.clone().take_while(|block| self.x.block_rows(*block) == ROWS).count();
+        let (full, last) = (first..first + full, first + full..blocks.end);
+        self.blocks::<ROWS, 1>(full, first, partial);
+        if last.is_empty() {
+            return;
+        }
+        match self.x.block_rows(last.start) {
+            5 => self.blocks::<5, 1>(last, first, partial),
+            4 => self.blocks::<4, 1>(last, first, partial),
+            3 => self.blocks::<3, 1>(last, first, partial),
+            2 => self.blocks::<2, 2>(last, first, partial),
+            _ => self.blocks::<1, 4>(last, first, partial),
+        }
+    }
+
+    #[inline(always)]
+    #[allow(clippy::inline_always)]
+    fn blocks<const M: usize, const P: usize>(&self, blocks: Range<usize>, first: usize, partial: &mut [Partial]) {
+        let mut p = 0;
+        while p + P <= self.count {
+            for block in blocks.clone() {
+                self.tile::<M, P>(block, p, partial.get_mut(block - first));
+            }
+            p += P;
+        }
+        while p < self.count {
+            for block in blocks.clone() {
+                self.tile::<M, 1>(block, p, partial.get_mut(block - first));
+            }
+            p += 1;
+        }
+    }
+
+    #[inline(always)]
+    #[allow(clippy::inline_always)]
+    fn tile<const M: usize, const P: usize>(&self, block: usize, p: usize, mut partial: Option<&mut Partial>) {
+        let (rows, _) = self.x.block(block).as_chunks::<M>();
+        let mut panels: [&[[f32; LANES]]; P] = [&[]; P];
+        panels.copy_from_slice(&self.weights[p..p + P]);
+        let mut sums = [[[0.0; LANES]; P]; M];
+        for m in 0..M {
+            match &partial {
+                Some(partial) if self.start > 0 => sums[m].copy_from_slice(&partial[m][p..p + P]),
+                _ => sums[m].copy_from_slice(&self.biases[p..p + P]),
+            }
+        }
+        accumulate(&rows[self.start..self.end], panels, &mut sums);
+        if self.end < self.inputs {
+            if let Some(partial) = &mut partial {
+                for m in 0..M {
+                    partial[m][p..p + P].copy_from_slice(&sums[m]);
                 }
             }
+            return;
+        }
+        for (m, row) in sums.iter().enumerate() {
+            for (q, values) in row.iter().enumerate() {
+                self.write(block * ROWS + m, self.first + p + q, values);
+            }
         }
     }
-}
 
-#[inline(always)]
-#[allow(clippy::inline_always)]
-fn block_tile<const M: usize>(
-    x: &PackedRows,
-    block: usize,
-    w: &PackedMatrix,
-    weights: &[[f32; LANES]],
-    panel: usize,
-    stretch: Range<usize>,
-    output: &SharedOutput<'_>,
-) {
-    let (a, _) = x.block(block).as_chunks::<M>();
-    let mut sums = [[w.panel_bias(panel)]; M];
-    if stretch.start > 0 {
-        let length = (w.outputs() - panel * LANES).min(LANES);
-        for (m, [values]) in sums.iter_mut().enumerate() {
-            // SAFETY: this row and panel belong to the calling task alone, and the piece ends in this iteration.
-            #[allow(unsafe_code)]
-            let piece = unsafe { output.piece(block * ROWS + m, panel * LANES, length) };
-            values[..length].copy_from_slice(piece);
+    /// Writes a tile's row, cut at the last output.
+    #[inline(always)]
+    #[allow(clippy::inline_always)]
+    fn write(&self, row: usize, panel: usize, values: &[f32; LANES]) {
+        let length = (self.outputs - panel * LANES).min(LANES);
+        // SAFETY: this row and panel belong to the calling task alone, and the piece ends with this call.
+        #[allow(unsafe_code)]
+        let piece = unsafe { self.output.piece(row, panel * LANES, length) };
+        if let Ok(piece) = <&mut [f32; LANES]>::try_from(&mut *piece) {
+            *piece = *values;
+        } else {
+            piece.copy_from_slice(&values[..length]);
         }
-    }
-    accumulate(&a[stretch], [weights], &mut sums);
-    for (m, [values]) in sums.iter().enumerate() {
-        write(output, block * ROWS + m, panel, w.outputs(), values);
     }
 }
 
@@ -226,7 +253,7 @@ mod tests {
     use super::*;
     use crate::model::kernels::Values;
     use crate::seed::Seed;
-    use half::bf16;
+    use half::{bf16, f16};
     use rand::Rng;
 
     fn values(label: &str, count: usize) -> Vec<f32> {
@@ -286,19 +313,24 @@ mod tests {
     #[test]
     fn weights_of_two_bytes_give_the_bits_of_the_same_weights_widened() {
         for (rows, inputs, outputs) in [(1, 65, 200), (3, 20, 97), (7, 513, 48), (130, 320, 190)] {
-            let x = values("x", rows * inputs);
-            let half = values("w", outputs * inputs).into_iter().map(bf16::from_f32).collect::<Vec<_>>();
-            let wide = half.iter().map(|value| value.to_f32()).collect::<Vec<_>>();
-            let expected = bits(&reference(&x, &wide, None, inputs));
-            let packed = PackedMatrix::stack(inputs, vec![(Values::Bfloat16(half), None)]);
-            assert_eq!(packed.bytes(), outputs.div_ceil(LANES) * LANES * inputs * 2);
-            for isa in Isa::available() {
-                let y = linear(isa, &PackedRows::new(&x, inputs), &packed);
-                assert_eq!(bits(&y), expected, "{rows}x{inputs}x{outputs} {}", isa.name());
+            let (x, w) = (values("x", rows * inputs), values("w", outputs * inputs));
+            let brain = w.iter().copied().map(bf16::from_f32).collect::<Vec<_>>();
+            // Small ones too, which half precision holds as subnormal numbers.
+            let half = w.iter().map(|value| f16::from_f32(value * value * value * 1e-3)).collect::<Vec<_>>();
+            let wide_brain = brain.iter().map(|value| value.to_f32()).collect::<Vec<_>>();
+            let wide_half = half.iter().map(|value| value.to_f32()).collect::<Vec<_>>();
+            for (stored, wide) in [(Values::Bfloat16(brain), wide_brain), (Values::Float16(half), wide_half)] {
+                let expected = bits(&reference(&x, &wide, None, inputs));
+                let packed = PackedMatrix::stack(inputs, vec![(stored, None)]);
+                assert_eq!(packed.bytes(), outputs.div_ceil(LANES) * LANES * inputs * 2);
+                for isa in Isa::available() {
+                    let y = linear(isa, &PackedRows::new(&x, inputs), &packed);
+                    assert_eq!(bits(&y), expected, "{rows}x{inputs}x{outputs} {}", isa.name());
+                }
+                let mut row = vec![0.0; inputs];
+                packed.copy_row(outputs - 1, &mut row);
+                assert_eq!(row, wide[(outputs - 1) * inputs..]);
             }
-            let mut row = vec![0.0; inputs];
-            packed.copy_row(outputs - 1, &mut row);
-            assert_eq!(row, wide[(outputs - 1) * inputs..]);
         }
     }
 }

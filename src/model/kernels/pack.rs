@@ -1,81 +1,44 @@
 //! Operands in the order in which the micro-kernel reads them.
 
-use half::bf16;
+use rayon::prelude::*;
 
-use super::{LANES, ROWS, Values};
-
-/// An element of a panel.
-pub(super) trait Element: Copy + Default {
-    /// Sixteen of them as the kernels compute with them.
-    fn widened(lanes: &[Self; LANES]) -> [f32; LANES];
-}
-
-impl Element for f32 {
-    #[inline(always)]
-    #[allow(clippy::inline_always)]
-    fn widened(lanes: &[Self; LANES]) -> [f32; LANES] {
-        *lanes
-    }
-}
-
-impl Element for bf16 {
-    /// Shifts only: a vector instruction or two for all sixteen.
-    #[inline(always)]
-    #[allow(clippy::inline_always)]
-    fn widened(lanes: &[Self; LANES]) -> [f32; LANES] {
-        let mut wide = [0.0; LANES];
-        for (wide, lane) in wide.iter_mut().zip(lanes) {
-            *wide = f32::from_bits(u32::from(lane.to_bits()) << 16);
-        }
-        wide
-    }
-}
-
-/// The panels of a matrix, one after another.
-#[derive(Debug, Clone)]
-pub(super) enum Panels {
-    Single(Vec<[f32; LANES]>),
-    Half(Vec<[bf16; LANES]>),
-}
+use super::panels::{Layout, Panels};
+use super::{LANES, PARALLEL_WORK, ROWS, Values};
 
 /// A weight matrix of shape `(outputs, inputs)` as panels of sixteen outputs: panel `j` holds, for each input `k`, the
-/// sixteen weights of outputs `16 j .. 16 j + 16`, zeros beyond the last.
+/// sixteen weights of outputs `16 j .. 16 j + 16`, zeros beyond the last. Weights stay in the type that they come in.
 #[derive(Debug, Clone)]
 pub struct PackedMatrix {
     inputs: usize,
     outputs: usize,
-    panels: Panels,
+    segments: Vec<Segment>,
     bias: Option<Vec<f32>>,
 }
 
+/// Panels of one type, the first of which is the matrix's panel `first`.
+#[derive(Debug, Clone)]
+pub(super) struct Segment {
+    pub first: usize,
+    pub count: usize,
+    pub panels: Panels,
+}
+
 impl PackedMatrix {
-    /// Packs parts that are stacked one below the other, each `(rows, inputs)` in row-major order with its own bias. Parts
-    /// that are all of two bytes stay so.
+    /// Packs parts that are stacked one below the other, each `(rows, inputs)` in row-major order with its own bias. A
+    /// part is freed as soon as it is packed.
     ///
     /// # Panics
     ///
     /// If a part's length is not a multiple of `inputs`, or a bias has not one value a row.
     pub fn stack(inputs: usize, parts: Vec<(Values, Option<Vec<f32>>)>) -> Self {
         let rows_of = |weight: &Values| weight.len() / inputs.max(1);
-        let outputs = parts.iter().map(|(weight, _)| rows_of(weight)).sum::<usize>();
-        let mut bias = parts.iter().any(|(_, bias)| bias.is_some()).then(|| vec![0.0; outputs]);
-        let mut row = 0;
-        for (weight, part_bias) in &parts {
-            assert!(weight.len() == rows_of(weight) * inputs, "weights do not fill their rows");
-            if let (Some(bias), Some(part)) = (&mut bias, part_bias) {
-                bias[row..row + rows_of(weight)].copy_from_slice(part);
-            }
-            row += rows_of(weight);
+        let mut packer = MatrixPacker::new(inputs, parts.iter().map(|(weight, _)| rows_of(weight)).sum());
+        for (weight, bias) in parts {
+            let rows = rows_of(&weight);
+            assert!(weight.len() == rows * inputs, "weights do not fill their rows");
+            packer.push(&weight, Layout::Rows { count: rows, source: &|row| row }, bias.as_deref());
         }
-        let all_half = parts.iter().all(|(weight, _)| matches!(weight, Values::Bfloat16(_)));
-        let weights = parts.into_iter().map(|(weight, _)| weight);
-        let panels = if all_half {
-            let half = weights.map(|weight| if let Values::Bfloat16(values) = weight { values } else { Vec::new() });
-            Panels::Half(packed(inputs, outputs, half))
-        } else {
-            Panels::Single(packed(inputs, outputs, weights.map(Values::into_single)))
-        };
-        Self { inputs, outputs, panels, bias }
+        packer.finish()
     }
 
     /// Width of what it is multiplied with.
@@ -90,24 +53,14 @@ impl PackedMatrix {
 
     /// Bytes that the weights take.
     pub fn bytes(&self) -> usize {
-        match &self.panels {
-            Panels::Single(panels) => size_of_val(panels.as_slice()),
-            Panels::Half(panels) => size_of_val(panels.as_slice()),
-        }
+        self.segments.iter().map(|segment| segment.panels.bytes()).sum()
     }
 
     /// The weights of one output, copied to `into` (one value an input).
     pub fn copy_row(&self, output: usize, into: &mut [f32]) {
-        let range = output / LANES * self.inputs..(output / LANES + 1) * self.inputs;
-        match &self.panels {
-            Panels::Single(panels) => {
-                into.iter_mut().zip(&panels[range]).for_each(|(value, column)| *value = column[output % LANES]);
-            }
-            Panels::Half(panels) => {
-                into.iter_mut()
-                    .zip(&panels[range])
-                    .for_each(|(value, column)| *value = column[output % LANES].to_f32());
-            }
+        let panel = output / LANES;
+        if let Some(segment) = self.segments.iter().rev().find(|segment| segment.first <= panel) {
+            segment.panels.copy_row(self.inputs, output - segment.first * LANES, into);
         }
     }
 
@@ -116,8 +69,8 @@ impl PackedMatrix {
         self.outputs.div_ceil(LANES)
     }
 
-    pub(super) fn panels(&self) -> &Panels {
-        &self.panels
+    pub(super) fn segments(&self) -> &[Segment] {
+        &self.segments
     }
 
     /// What the chains of a panel start from: the bias, or zeros.
@@ -132,44 +85,129 @@ impl PackedMatrix {
     }
 }
 
-/// Row-major parts as panels.
-fn packed<T: Element>(inputs: usize, outputs: usize, parts: impl Iterator<Item = Vec<T>>) -> Vec<[T; LANES]> {
-    let mut panels = vec![[T::default(); LANES]; outputs.div_ceil(LANES) * inputs];
-    let mut row = 0;
-    for weight in parts {
-        for values in weight.chunks_exact(inputs.max(1)) {
-            let panel = &mut panels[row / LANES * inputs..][..inputs];
-            for (column, value) in panel.iter_mut().zip(values) {
-                column[row % LANES] = *value;
-            }
-            row += 1;
+/// Packs a matrix part by part, so that no more than one part need exist unpacked.
+#[derive(Debug)]
+pub struct MatrixPacker {
+    matrix: PackedMatrix,
+    rows: usize,
+    /// Rows of parts that do not end where a panel does, widened, until a panel's end is reached.
+    loose: Vec<f32>,
+}
+
+impl MatrixPacker {
+    /// A packer of `outputs` rows of `inputs` values.
+    pub fn new(inputs: usize, outputs: usize) -> Self {
+        Self { matrix: PackedMatrix { inputs, outputs, segments: Vec::new(), bias: None }, rows: 0, loose: Vec::new() }
+    }
+
+    /// Adds the rows that a layout selects below those that are there.
+    ///
+    /// # Panics
+    ///
+    /// If there are more rows than announced, the layout reaches outside of the values, or the bias has not one value a
+    /// row.
+    pub fn push(&mut self, values: &Values, layout: Layout<'_>, bias: Option<&[f32]>) {
+        let (inputs, outputs, count) = (self.matrix.inputs, self.matrix.outputs, layout.count());
+        assert!(count <= outputs - self.rows, "more rows than announced");
+        if let Some(part) = bias {
+            self.matrix.bias.get_or_insert_with(|| vec![0.0; outputs])[self.rows..self.rows + count]
+                .copy_from_slice(part);
+        }
+        let first = self.rows / LANES;
+        self.rows += count;
+        let ends = self.rows.is_multiple_of(LANES) || self.rows == outputs;
+        if self.loose.is_empty() && ends {
+            self.add(first, Panels::new(values, inputs, layout));
+            return;
+        }
+        let start = self.loose.len();
+        let panels = Panels::new(values, inputs, layout);
+        self.loose.resize(start + count * inputs, 0.0);
+        for (output, row) in self.loose[start..].chunks_mut(inputs.max(1)).enumerate() {
+            panels.copy_row(inputs, output, row);
+        }
+        if ends {
+            let loose = Values::Single(std::mem::take(&mut self.loose));
+            let rows = loose.len() / inputs.max(1);
+            let panels = Panels::new(&loose, inputs, Layout::Rows { count: rows, source: &|row| row });
+            self.add((self.rows - rows) / LANES, panels);
         }
     }
-    panels
+
+    fn add(&mut self, first: usize, panels: Panels) {
+        let count = self.rows.div_ceil(LANES) - first;
+        if count > 0 {
+            self.matrix.segments.push(Segment { first, count, panels });
+        }
+    }
+
+    /// The matrix.
+    ///
+    /// # Panics
+    ///
+    /// If there are fewer rows than announced.
+    pub fn finish(self) -> PackedMatrix {
+        assert!(self.rows == self.matrix.outputs, "fewer rows than announced");
+        self.matrix
+    }
 }
 
 /// Rows of activations in blocks of six: a block holds, for each input `k`, the values of its rows.
 /// The last block is as narrow as the rows that are left.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct PackedRows {
     inputs: usize,
     rows: usize,
+    /// At least `rows * inputs`.
     values: Vec<f32>,
 }
 
 impl PackedRows {
-    /// Packs `rows` rows of `inputs` values.
+    /// Packs the rows of `x`, of `inputs` values each.
     pub fn new(x: &[f32], inputs: usize) -> Self {
-        let rows = x.len() / inputs.max(1);
+        let mut packed = Self::default();
+        packed.fill(x.len() / inputs.max(1), inputs, |row, values| {
+            values.copy_from_slice(&x[row * inputs..][..inputs]);
+        });
+        packed
+    }
+
+    /// Packs `rows` rows of `inputs` values instead of what was there, in the same memory. `row(r, values)` writes all
+    /// values of row `r`; rows are made on several threads where there are many.
+    pub fn fill(&mut self, rows: usize, inputs: usize, row: impl Fn(usize, &mut [f32]) + Sync) {
+        let length = rows * inputs;
+        (self.rows, self.inputs) = (rows, inputs);
+        if self.values.capacity() < length {
+            self.values = Vec::new();
+        }
+        if self.values.len() < length {
+            self.values.resize(length, 0.0);
+        }
+        if length == 0 {
+            return;
+        }
         if rows == 1 {
-            return Self { inputs, rows, values: x.to_vec() };
+            row(0, &mut self.values[..length]);
+            return;
         }
-        let mut values = vec![0.0; rows * inputs];
-        let blocks = x.chunks(ROWS * inputs).zip(values.chunks_mut(ROWS * inputs));
-        for (from, to) in blocks {
-            interleave(from, inputs, to);
+        let size = ROWS * inputs;
+        let block = |made: &mut Vec<f32>, (block, to): (usize, &mut [f32])| {
+            made.resize(size, 0.0);
+            let made = &mut made[..to.len()];
+            for (m, values) in made.chunks_exact_mut(inputs).enumerate() {
+                row(block * ROWS + m, values);
+            }
+            interleave(made, inputs, to);
+        };
+        let values = &mut self.values[..length];
+        if length * 8 < PARALLEL_WORK || rayon::current_num_threads() == 1 {
+            let mut made = Vec::new();
+            values.chunks_mut(size).enumerate().for_each(|blocks| block(&mut made, blocks));
+        } else {
+            let together = (PARALLEL_WORK / 32).div_ceil(size);
+            let blocks = values.par_chunks_mut(size).enumerate().with_min_len(together);
+            blocks.for_each_init(Vec::new, block);
         }
-        Self { inputs, rows, values }
     }
 
     /// Number of rows.
@@ -200,9 +238,26 @@ impl PackedRows {
 /// Turns rows of `inputs` values into `inputs` groups of one value a row.
 fn interleave(from: &[f32], inputs: usize, to: &mut [f32]) {
     let rows = from.len() / inputs;
+    if let (Ok(rows), (groups, [])) = (rows_of(from, inputs), to.as_chunks_mut::<ROWS>()) {
+        // Read side by side, written in one stream.
+        for (k, group) in groups.iter_mut().enumerate() {
+            for m in 0..ROWS {
+                group[m] = rows[m][k];
+            }
+        }
+        return;
+    }
     for (m, row) in from.chunks_exact(inputs).enumerate() {
         for (group, value) in to.chunks_exact_mut(rows).zip(row) {
             group[m] = *value;
         }
     }
+}
+
+/// The rows of a full block.
+fn rows_of(from: &[f32], inputs: usize) -> Result<[&[f32]; ROWS], ()> {
+    if from.len() != ROWS * inputs {
+        return Err(());
+    }
+    Ok(std::array::from_fn(|m| &from[m * inputs..(m + 1) * inputs]))
 }

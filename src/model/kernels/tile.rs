@@ -1,27 +1,26 @@
 //! The micro-kernel: a few rows times a few panels of sixteen columns.
 
 use super::LANES;
-use super::pack::Element;
 
-/// `acc[m][p][l] = fma(a[k][m], panels[p][k][l], acc[m][p][l])` for every `k` in ascending order, in `f32` whatever the
-/// panels are stored in.
+/// `acc[m][p][l] = fma(a[k][m], panels[p][k][l], acc[m][p][l])` for every `k` in ascending order.
 ///
 /// Called again with the next stretch of `k` and the same accumulators, it continues the same chains.
+///
+/// # Panics
+///
+/// If a panel is shorter than `a`.
 #[inline(always)]
 #[allow(clippy::inline_always)]
-pub(super) fn accumulate<T: Element, const M: usize, const P: usize>(
+pub(super) fn accumulate<const M: usize, const P: usize>(
     a: &[[f32; M]],
-    panels: [&[[T; LANES]]; P],
+    panels: [&[[f32; LANES]]; P],
     acc: &mut [[[f32; LANES]; P]; M],
 ) {
     let mut sums = *acc;
-    let panels = panels.map(|panel| panel.get(..a.len()).unwrap_or_default());
-    if panels.iter().any(|panel| panel.len() != a.len()) {
-        return;
-    }
+    let panels = panels.map(|panel| &panel[..a.len()]);
     for (k, row) in a.iter().enumerate() {
         for p in 0..P {
-            let b = T::widened(&panels[p][k]);
+            let b = &panels[p][k];
             for m in 0..M {
                 let value = row[m];
                 for l in 0..LANES {

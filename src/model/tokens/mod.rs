@@ -82,6 +82,18 @@ impl TextTokenizer {
         Ok(Self { file: path, tokenizer, named, bos_id, eos_id, pad_id, digest: Digest::of_bytes(content.as_bytes()) })
     }
 
+    /// A tokenizer that was built already. `bos_id`, `eos_id`, `pad_id`; `content` is all that decides the ids; `file` is
+    /// named in errors.
+    pub(in crate::model) fn from_parts(
+        file: PathBuf,
+        tokenizer: Tokenizer,
+        named: NamedTokens,
+        [bos_id, eos_id, pad_id]: [Option<u32>; 3],
+        content: &str,
+    ) -> Self {
+        Self { file, tokenizer, named, bos_id, eos_id, pad_id, digest: Digest::of_bytes(content.as_bytes()) }
+    }
+
     /// Token ids of a text. `add_special`: with the special tokens that the tokenizer adds by default (often a
     /// beginning token). Special tokens that are spelled out in the text become their ids either way.
     pub fn encode(&self, text: &str, add_special: bool) -> Result<Vec<u32>, TokenizerError> {
@@ -203,7 +215,7 @@ fn add_tokens(tokenizer: &mut Tokenizer, config: &TokenizerConfig) -> tokenizers
 }
 
 /// Runs the tokenizers crate on data from outside: a panic in it is an error like any other.
-fn contained<T>(work: impl FnOnce() -> tokenizers::Result<T>) -> Result<T, String> {
+pub(in crate::model) fn contained<T>(work: impl FnOnce() -> tokenizers::Result<T>) -> Result<T, String> {
     match catch_unwind(AssertUnwindSafe(work)) {
         Ok(Ok(value)) => Ok(value),
         Ok(Err(error)) => Err(error.to_string()),

@@ -23,6 +23,12 @@ pub(super) fn to_bf16(bytes: &[u8]) -> Vec<half::bf16> {
     convert(bytes, half::bf16::from_le_bytes)
 }
 
+/// Little-endian F16 bytes as they are; `None` where a value is infinite or no number.
+pub(super) fn to_f16(bytes: &[u8]) -> Option<Vec<half::f16>> {
+    let values = convert(bytes, half::f16::from_le_bytes);
+    values.iter().all(|value| value.is_finite()).then_some(values)
+}
+
 fn convert<const WIDTH: usize, T: Copy + Default + Send>(
     bytes: &[u8],
     element: impl Fn([u8; WIDTH]) -> T + Sync,
@@ -71,6 +77,9 @@ mod tests {
             assert!(bf16[at].to_bits() == wide.to_bits() || (bf16[at].is_nan() && wide.is_nan()));
         }
         assert_eq!(to_f32(Dtype::I64, &bytes), None);
+        assert_eq!(to_f16(&bytes), None);
+        let finite = to_f16(&bytes[..0x7c00 * 2]).unwrap();
+        assert!(finite.iter().zip(&f16).all(|(value, wide)| value.to_f32() == *wide));
     }
 
     #[test]

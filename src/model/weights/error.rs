@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use safetensors::Dtype;
 
 use crate::model::checkpoint::file::FileError;
+use crate::model::gguf::GgufError;
 
 /// Why the weights of a folder cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -20,6 +21,27 @@ pub enum WeightsError {
     /// A file that cannot be read.
     #[error(transparent)]
     File(#[from] FileError),
+    /// A GGUF file that cannot be used.
+    #[error(transparent)]
+    Gguf(#[from] GgufError),
+    /// Quantized values with a scale that is no number.
+    #[error("{}: tensor `{tensor}`: the scale of block {block} is infinite or no number; the file is damaged, fetch it again", file.display())]
+    Scale {
+        /// The file.
+        file: PathBuf,
+        /// The tensor.
+        tensor: String,
+        /// Which block, from 0.
+        block: usize,
+    },
+    /// A tensor that the network described by the same file does not have.
+    #[error("{}: tensor `{tensor}` is no part of the network that the metadata describe; this variant of the family is not supported", file.display())]
+    Unread {
+        /// The file.
+        file: PathBuf,
+        /// The tensor, as Hugging Face checkpoints name it.
+        tensor: String,
+    },
     /// A file shorter than the shortest header.
     #[error("{}: {bytes} bytes are too few for a safetensors file; the download was cut off, fetch the file again", file.display())]
     Truncated {

@@ -69,10 +69,7 @@ impl ShardIndex {
                 shard: shard.to_owned(),
             });
         }
-        let unreadable = |source| file::FileError::Unreadable { file: path.clone(), source };
-        let target = path.canonicalize().map_err(unreadable)?;
-        let home = dir.canonicalize().map_err(unreadable)?;
-        if target.starts_with(&home) || cache_blobs(&home).is_some_and(|blobs| target.starts_with(blobs)) {
+        if stays_with(dir, &path).map_err(|source| file::FileError::Unreadable { file: path.clone(), source })? {
             return Ok(());
         }
         Err(WeightsError::ShardName {
@@ -82,6 +79,12 @@ impl ShardIndex {
             fault: "is a link that leads out of the folder",
         })
     }
+}
+
+/// Whether a file's contents are in its folder, or where the download cache keeps those of the folder.
+pub(crate) fn stays_with(dir: &Path, path: &Path) -> std::io::Result<bool> {
+    let (target, home) = (path.canonicalize()?, dir.canonicalize()?);
+    Ok(target.starts_with(&home) || cache_blobs(&home).is_some_and(|blobs| target.starts_with(blobs)))
 }
 
 /// Where the download cache keeps the contents of `.../snapshots/<revision>`: its links lead to `.../blobs`.

@@ -31,16 +31,17 @@ pub struct Angles {
 }
 
 impl Angles {
-    /// Of `position * frequency`, the product rounded to single precision as the models were trained with.
+    /// Of `position * frequency`, the product rounded to single precision as the models were trained with, times the
+    /// embedding's attention factor.
     #[allow(clippy::cast_possible_truncation)]
     pub fn new(rotary: &Rotary, positions: usize) -> Self {
-        let frequencies = rotary.frequencies();
+        let (frequencies, factor) = (rotary.frequencies(), rotary.attention_factor());
         let mut angles = Self { half: frequencies.len(), cosines: Vec::new(), sines: Vec::new() };
         for position in 0..positions {
             for frequency in &frequencies {
                 let (sine, cosine) = f64::from(position as f32 * frequency).sin_cos();
-                angles.cosines.push(cosine as f32);
-                angles.sines.push(sine as f32);
+                angles.cosines.push(cosine as f32 * factor);
+                angles.sines.push(sine as f32 * factor);
             }
         }
         angles

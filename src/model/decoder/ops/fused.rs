@@ -1,14 +1,15 @@
-//! Operations by own kernels, on values taken out of tensors and put into new ones.
+//! Operations by own kernels, on buffers that are used again and again.
 
-use candle_core::{Device, Storage, Tensor};
+use candle_core::{Storage, Tensor};
 
-use super::Angles;
-use crate::model::architecture::{Attention, FeedForward, QueryKeyNorm};
+use super::workspace::{VALUE_COST, Workspace, each_row};
+use super::{Branch, Operations, angles};
+use crate::model::architecture::{Architecture, Attention, QueryKeyNorm, Rotary};
 use crate::model::decoder::forest::{Batch, Forest};
 use crate::model::decoder::layers::Embeddings;
 use crate::model::decoder::parameters::{Gains, Projection, Table};
 use crate::model::decoder::{DecoderError, KvCache};
-use crate::model::kernels::{self, Isa, NormForm, PackedMatrix, PackedRows};
+use crate::model::kernels::{self, Isa, NormForm, PackedMatrix};
 
 /// Calls `work` with the values of a contiguous `f32` tensor on the CPU.
 pub(in crate::model::decoder) fn with_values<T>(x: &Tensor, work: impl FnOnce(&[f32]) -> T) -> Result<T, DecoderError> {
@@ -22,117 +23,170 @@ pub(in crate::model::decoder) fn with_values<T>(x: &Tensor, work: impl FnOnce(&[
     Ok(work(range))
 }
 
-fn matrix(values: Vec<f32>, width: usize) -> Result<Tensor, DecoderError> {
-    let rows = values.len() / width.max(1);
-    Ok(Tensor::from_vec(values, (rows, width), &Device::Cpu)?)
+/// A batch on its way through the layers; rows are row-major values.
+pub struct Fused<'a> {
+    isa: Isa,
+    work: &'a mut Workspace,
+    batch: &'a Batch,
+    forest: &'a Forest,
+    cache: &'a mut KvCache,
+    /// Cosines and sines of each rotary embedding.
+    angles: Vec<(Rotary, Vec<f32>, Vec<f32>)>,
 }
 
-fn width(x: &Tensor) -> Result<usize, DecoderError> {
-    Ok(x.dims2()?.1)
-}
-
-pub fn embed(embeddings: &Embeddings, scale: f32, batch: &Batch, head: &Projection) -> Result<Tensor, DecoderError> {
-    let hidden = match (&embeddings.tokens, head) {
-        (Table::Fused { width, .. }, _) => *width,
-        (_, Projection::Packed(packed)) => packed.inputs(),
-        _ => 0,
-    };
-    let mut x = vec![0.0; batch.tokens.len() * hidden];
-    for (row, id) in x.chunks_exact_mut(hidden.max(1)).zip(&batch.tokens) {
-        match (&embeddings.tokens, head) {
-            (Table::Fused { values, .. }, _) => {
-                values.copy_to(*id as usize * hidden, row);
+impl<'a> Fused<'a> {
+    pub fn new(
+        isa: Isa,
+        work: &'a mut Workspace,
+        architecture: &Architecture,
+        (batch, forest): (&'a Batch, &'a Forest),
+        cache: &'a mut KvCache,
+    ) -> Self {
+        let mut known: Vec<(Rotary, Vec<f32>, Vec<f32>)> = Vec::new();
+        for rotary in architecture.layers.iter().filter_map(|layer| layer.attention.rotary) {
+            if known.iter().all(|(other, ..)| *other != rotary) {
+                let (cosines, sines) = angles(&rotary, &batch.positions);
+                known.push((rotary, cosines, sines));
             }
-            (_, Projection::Packed(packed)) => packed.copy_row(*id as usize, row),
-            _ => {}
         }
-        for value in row.iter_mut() {
-            *value *= scale;
+        Self { isa, work, batch, forest, cache, angles: known }
+    }
+
+    /// `scale * tokens[id] + positions[position]`; the tokens' table may be the packed output projection.
+    pub fn embed(&mut self, embeddings: &Embeddings, scale: f32, head: &Projection) -> Result<Vec<f32>, DecoderError> {
+        let hidden = match (&embeddings.tokens, head) {
+            (Table::Fused { width, .. }, _) => *width,
+            (_, Projection::Packed(packed)) => packed.inputs(),
+            _ => return Err(unpacked()),
+        };
+        let mut x = self.work.take(self.batch.tokens.len() * hidden);
+        let batch = self.batch;
+        each_row(&mut x, hidden, hidden * VALUE_COST, |row, values| {
+            let id = batch.tokens.get(row).map_or(0, |id| *id as usize);
+            match (&embeddings.tokens, head) {
+                (Table::Fused { values: table, .. }, _) => table.copy_to(id * hidden, values),
+                (_, Projection::Packed(packed)) => packed.copy_row(id, values),
+                _ => {}
+            }
+            for value in values.iter_mut() {
+                *value *= scale;
+            }
+            if let Some(Table::Fused { values: table, width }) = &embeddings.positions {
+                let mut learned = vec![0.0; hidden];
+                table.copy_to(batch.positions.get(row).map_or(0, |position| position * width), &mut learned);
+                values.iter_mut().zip(&learned).for_each(|(value, learned)| *value += learned);
+            }
+        });
+        Ok(x)
+    }
+}
+
+impl Operations for Fused<'_> {
+    type Rows = Vec<f32>;
+
+    fn projected(
+        &mut self,
+        x: &Self::Rows,
+        norm: Option<&Gains>,
+        projection: &Projection,
+    ) -> Result<Self::Rows, DecoderError> {
+        let (isa, weights, norm) = (self.isa, packed(projection)?, norm.map(form).transpose()?);
+        let width = weights.inputs();
+        Ok(self.work.product(isa, weights, x.len() / width.max(1), |row, values| {
+            values.copy_from_slice(part(x, row, width));
+            if let Some(norm) = norm {
+                kernels::normalize(isa, values, norm);
+            }
+        }))
+    }
+
+    fn positioned(
+        &mut self,
+        mut qkv: Self::Rows,
+        attention: &Attention,
+        norms: Option<&(Gains, Gains)>,
+    ) -> Result<Self::Rows, DecoderError> {
+        let angles = attention.rotary.and_then(|rotary| self.angles.iter().find(|(known, ..)| *known == rotary));
+        let norms = norms.map(|(query, key)| Ok::<_, DecoderError>((form(query)?, form(key)?))).transpose()?;
+        if norms.is_none() && angles.is_none() {
+            return Ok(qkv);
         }
+        debug_assert!(norms.is_none() || !matches!(attention.norm, QueryKeyNorm::None));
+        let (isa, heads, head_dim) = (self.isa, attention.heads + attention.kv_heads, attention.head_dim);
+        let (queries, keys) = (attention.heads * head_dim, attention.kv_heads * head_dim);
+        let width = queries + 2 * keys;
+        each_row(&mut qkv, width, (queries + keys) * VALUE_COST, |row, values| {
+            let (query, rest) = values.split_at_mut(queries);
+            if let Some((of_queries, of_keys)) = norms {
+                kernels::normalize(isa, query, of_queries);
+                kernels::normalize(isa, rest.get_mut(..keys).unwrap_or_default(), of_keys);
+            }
+            if let Some((rotary, cosines, sines)) = angles {
+                let half = rotary.dims / 2;
+                let angles = (part(cosines, row, half), part(sines, row, half));
+                kernels::rotate(isa, values, width, heads, head_dim, angles);
+            }
+        });
+        Ok(qkv)
     }
-    if let Some(Table::Fused { values, width }) = &embeddings.positions {
-        let mut learned = vec![0.0; hidden];
-        for (row, position) in x.chunks_exact_mut(hidden.max(1)).zip(&batch.positions) {
-            learned.fill(0.0);
-            values.copy_to(position * width, &mut learned);
-            row.iter_mut().zip(&learned).for_each(|(value, learned)| *value += learned);
+
+    fn attention(&mut self, qkv: Self::Rows, layer: usize, attention: &Attention) -> Result<Self::Rows, DecoderError> {
+        let mut y = self.work.take(self.batch.tokens.len() * attention.heads * attention.head_dim);
+        self.cache.store(layer, self.forest, self.batch, &qkv);
+        let spans = self.cache.spans(self.forest, self.batch);
+        let (keys, shape) = self.cache.layer(layer).ok_or(DecoderError::IncompleteForest)?;
+        kernels::attend(self.isa, shape, &qkv, &spans, keys, &mut y);
+        self.work.give(qkv);
+        Ok(y)
+    }
+
+    fn residual(&mut self, mut x: Self::Rows, branch: Branch<'_, Self::Rows>) -> Result<Self::Rows, DecoderError> {
+        let (isa, weights) = (self.isa, packed(branch.projection)?);
+        let norm = branch.norm.map(form).transpose()?;
+        let (inner, width, y) = (weights.inputs(), weights.outputs(), branch.y);
+        let gated = branch.feed_forward.is_some_and(|shape| shape.gate.is_some());
+        let rows = y.len() / if gated { 2 * inner } else { inner }.max(1);
+        let mut product = self.work.product(isa, weights, rows, |row, values| match branch.feed_forward {
+            None => values.copy_from_slice(part(&y, row, inner)),
+            Some(shape) if gated => {
+                kernels::activate_gated(isa, shape.activation, part(&y, row, 2 * inner), values);
+            }
+            Some(shape) => {
+                values.copy_from_slice(part(&y, row, inner));
+                kernels::activate(isa, shape.activation, values);
+            }
+        });
+        self.work.give(y);
+        if let Some(norm) = norm {
+            each_row(&mut product, width, width * VALUE_COST, |_, values| kernels::normalize(isa, values, norm));
         }
+        each_row(&mut x, width, width * VALUE_COST / 2, |row, values| {
+            values.iter_mut().zip(part(&product, row, width)).for_each(|(x, y)| *x += y);
+        });
+        self.work.give(product);
+        Ok(x)
     }
-    matrix(x, hidden)
 }
 
-pub fn norm(isa: Isa, weight: &[f32], bias: Option<&[f32]>, epsilon: f32, x: &Tensor) -> Result<Tensor, DecoderError> {
-    let mut y = with_values(x, <[f32]>::to_vec)?;
-    kernels::normalize(isa, &mut y, NormForm { weight, bias, epsilon });
-    matrix(y, width(x)?)
+/// A row of a matrix.
+fn part(x: &[f32], row: usize, width: usize) -> &[f32] {
+    x.get(row * width..(row + 1) * width).unwrap_or_default()
 }
 
-pub fn linear(isa: Isa, packed: &PackedMatrix, x: &Tensor) -> Result<Tensor, DecoderError> {
-    let y = with_values(x, |x| kernels::linear(isa, &PackedRows::new(x, packed.inputs()), packed))?;
-    matrix(y, packed.outputs())
-}
-
-pub fn positioned(
-    isa: Isa,
-    qkv: Tensor,
-    attention: &Attention,
-    norms: Option<&(Gains, Gains)>,
-    angles: Option<&Angles>,
-) -> Result<Tensor, DecoderError> {
-    if norms.is_none() && angles.is_none() {
-        return Ok(qkv);
+fn packed(projection: &Projection) -> Result<&PackedMatrix, DecoderError> {
+    match projection {
+        Projection::Packed(packed) => Ok(packed),
+        Projection::Stored(_) => Err(unpacked()),
     }
-    let width = width(&qkv)?;
-    let mut x = with_values(&qkv, <[f32]>::to_vec)?;
-    let (queries, keys) = (attention.heads * attention.head_dim, attention.kv_heads * attention.head_dim);
-    if let Some((Gains::Fused { weight: of_queries, epsilon, .. }, Gains::Fused { weight: of_keys, .. })) = norms {
-        let form = |weight| NormForm { weight, bias: None, epsilon: *epsilon };
-        debug_assert!(!matches!(attention.norm, QueryKeyNorm::None));
-        for row in x.chunks_exact_mut(width) {
-            let (query, rest) = row.split_at_mut(queries);
-            kernels::normalize(isa, query, form(of_queries));
-            kernels::normalize(isa, rest.get_mut(..keys).unwrap_or_default(), form(of_keys));
-        }
+}
+
+fn form(gains: &Gains) -> Result<NormForm<'_>, DecoderError> {
+    match gains {
+        Gains::Fused { weight, bias, epsilon } => Ok(NormForm { weight, bias: bias.as_deref(), epsilon: *epsilon }),
+        Gains::Stored { .. } => Err(unpacked()),
     }
-    if let Some(Angles::Fused { cosines, sines }) = angles {
-        let heads = attention.heads + attention.kv_heads;
-        kernels::rotate(isa, &mut x, width, heads, attention.head_dim, (cosines, sines));
-    }
-    matrix(x, width)
 }
 
-pub fn attention(
-    isa: Isa,
-    qkv: &Tensor,
-    layer: usize,
-    batch: &Batch,
-    forest: &Forest,
-    cache: &mut KvCache,
-) -> Result<Tensor, DecoderError> {
-    let attended = with_values(qkv, |qkv| {
-        cache.store(layer, forest, batch, qkv);
-        let spans = cache.spans(forest, batch);
-        let (keys, shape) = cache.layer(layer)?;
-        Some((kernels::attend(isa, shape, qkv, &spans, keys), shape.heads * shape.head_dim))
-    })?;
-    let (values, width) = attended.ok_or(DecoderError::IncompleteForest)?;
-    matrix(values, width)
-}
-
-pub fn activation(isa: Isa, x: &Tensor, feed_forward: &FeedForward) -> Result<Tensor, DecoderError> {
-    let inner = feed_forward.inner;
-    let y = with_values(x, |x| {
-        if feed_forward.gate.is_some() {
-            return kernels::activate_gated(isa, feed_forward.activation, x, inner);
-        }
-        let mut y = x.to_vec();
-        kernels::activate(isa, feed_forward.activation, &mut y);
-        y
-    })?;
-    matrix(y, inner)
-}
-
-pub fn add(x: &Tensor, y: &Tensor) -> Result<Tensor, DecoderError> {
-    let sum = with_values(x, |x| with_values(y, |y| x.iter().zip(y).map(|(x, y)| x + y).collect::<Vec<_>>()))??;
-    matrix(sum, width(x)?)
+fn unpacked() -> DecoderError {
+    candle_core::Error::Msg("the fused path needs packed weights".to_owned()).into()
 }

@@ -4,8 +4,9 @@
 
 use candle_core::{D, DType, Device, Tensor};
 
-use super::Angles;
-use crate::model::architecture::{Activation, Attention, FeedForward, NormKind, QueryKeyNorm};
+use super::kept::KeptTensors;
+use super::{Branch, Operations};
+use crate::model::architecture::{Activation, Architecture, Attention, FeedForward, NormKind, QueryKeyNorm, Rotary};
 use crate::model::decoder::DecoderError;
 use crate::model::decoder::forest::{Batch, Forest};
 use crate::model::decoder::layers::Embeddings;
@@ -14,20 +15,109 @@ use crate::model::decoder::parameters::{Gains, Projection, Table};
 /// Added to scores of positions that are not seen; representable in every float type that weights come in.
 const UNSEEN: f32 = -1e30;
 
-pub fn angles(
-    cosines: Vec<f32>,
-    sines: Vec<f32>,
+/// A batch on its way through the layers.
+pub struct Plain<'a> {
+    /// Cosines and sines of each rotary embedding, `(rows, 1, dims / 2)`.
+    angles: Vec<(Rotary, Tensor, Tensor)>,
+    keys: Keys<'a>,
+}
+
+/// Where the keys and values are that rows see.
+enum Keys<'a> {
+    /// In the batch; for each window, what is added to scores: 0 where a row sees another, else [`UNSEEN`].
+    InBatch { masks: Vec<(Option<usize>, Tensor)> },
+    /// Kept from earlier batches too.
+    Kept { kept: &'a mut KeptTensors, batch: &'a Batch, forest: &'a Forest },
+}
+
+impl<'a> Plain<'a> {
+    /// Over a batch that holds its sequences from their first token on; carries gradients.
+    pub fn new(
+        architecture: &Architecture,
+        batch: &Batch,
+        forest: &Forest,
+        kind: (DType, &Device),
+    ) -> Result<Self, DecoderError> {
+        let mut masks: Vec<(Option<usize>, Tensor)> = Vec::new();
+        for attention in architecture.layers.iter().map(|layer| &layer.attention) {
+            if masks.iter().all(|(known, _)| *known != attention.window) {
+                masks.push((attention.window, mask(batch, forest, attention.window, kind)?));
+            }
+        }
+        Ok(Self { angles: angles(architecture, batch, kind)?, keys: Keys::InBatch { masks } })
+    }
+
+    /// Over a batch that may go on after earlier ones, whose keys and values are kept; carries no gradients.
+    pub fn kept(
+        architecture: &Architecture,
+        (batch, forest): (&'a Batch, &'a Forest),
+        kept: &'a mut KeptTensors,
+        kind: (DType, &Device),
+    ) -> Result<Self, DecoderError> {
+        Ok(Self { angles: angles(architecture, batch, kind)?, keys: Keys::Kept { kept, batch, forest } })
+    }
+}
+
+/// Cosines and sines of every rotary embedding, `(rows, 1, dims / 2)`.
+fn angles(
+    architecture: &Architecture,
     batch: &Batch,
     (dtype, device): (DType, &Device),
-) -> Result<Angles, DecoderError> {
-    let rows = batch.positions.len();
-    let shape = (rows, 1, cosines.len() / rows.max(1));
-    let tensor = |values| Tensor::from_vec(values, shape, device)?.to_dtype(dtype);
-    Ok(Angles::Plain { cosines: tensor(cosines)?, sines: tensor(sines)? })
+) -> Result<Vec<(Rotary, Tensor, Tensor)>, DecoderError> {
+    let mut angles: Vec<(Rotary, Tensor, Tensor)> = Vec::new();
+    for rotary in architecture.layers.iter().filter_map(|layer| layer.attention.rotary) {
+        if angles.iter().any(|(known, ..)| *known == rotary) {
+            continue;
+        }
+        let (cosines, sines) = super::angles(&rotary, &batch.positions);
+        let shape = (batch.positions.len(), 1, rotary.dims / 2);
+        let tensor = |values| Tensor::from_vec(values, shape, device)?.to_dtype(dtype);
+        angles.push((rotary, tensor(cosines)?, tensor(sines)?));
+    }
+    Ok(angles)
+}
+
+impl Operations for Plain<'_> {
+    type Rows = Tensor;
+
+    fn projected(&mut self, x: &Tensor, norm: Option<&Gains>, projection: &Projection) -> Result<Tensor, DecoderError> {
+        let normed = norm.map(|norm| normalized(norm, x)).transpose()?;
+        Ok(linear(projection, normed.as_ref().unwrap_or(x))?)
+    }
+
+    fn positioned(
+        &mut self,
+        qkv: Tensor,
+        attention: &Attention,
+        norms: Option<&(Gains, Gains)>,
+    ) -> Result<Tensor, DecoderError> {
+        let angles = attention.rotary.and_then(|rotary| self.angles.iter().find(|(known, ..)| *known == rotary));
+        Ok(positioned(&qkv, attention, norms, angles.map(|(_, cosines, sines)| (cosines, sines)))?)
+    }
+
+    fn attention(&mut self, qkv: Tensor, layer: usize, shape: &Attention) -> Result<Tensor, DecoderError> {
+        match &mut self.keys {
+            Keys::InBatch { masks } => {
+                let mask = masks.iter().find(|(known, _)| *known == shape.window);
+                let (_, mask) = mask.ok_or(DecoderError::IncompleteForest)?;
+                Ok(attention(&qkv, shape, mask)?)
+            }
+            Keys::Kept { kept, batch, forest } => kept.attention(layer, &qkv, shape, batch, forest),
+        }
+    }
+
+    fn residual(&mut self, x: Tensor, branch: Branch<'_, Tensor>) -> Result<Tensor, DecoderError> {
+        let inner = branch.feed_forward.map(|shape| activation(&branch.y, shape)).transpose()?;
+        let mut y = linear(branch.projection, inner.as_ref().unwrap_or(&branch.y))?;
+        if let Some(norm) = branch.norm {
+            y = normalized(norm, &y)?;
+        }
+        Ok((x + y)?)
+    }
 }
 
 /// `(rows, rows)`: 0 where a row (first index) sees another (second index), else [`UNSEEN`].
-pub fn mask(
+fn mask(
     batch: &Batch,
     forest: &Forest,
     window: Option<usize>,
@@ -117,11 +207,11 @@ pub fn linear(projection: &Projection, x: &Tensor) -> candle_core::Result<Tensor
     Tensor::cat(&outputs, 1)
 }
 
-pub fn positioned(
+fn positioned(
     qkv: &Tensor,
     attention: &Attention,
     norms: Option<&(Gains, Gains)>,
-    angles: Option<&Angles>,
+    angles: Option<(&Tensor, &Tensor)>,
 ) -> candle_core::Result<Tensor> {
     let rows = qkv.dim(0)?;
     let (queries, keys) = (attention.heads * attention.head_dim, attention.kv_heads * attention.head_dim);
@@ -135,7 +225,7 @@ pub fn positioned(
         if let (QueryKeyNorm::PerHead { .. }, Some(gains)) = (&attention.norm, gains) {
             x = normalized(gains, &x)?;
         }
-        if let Some(Angles::Plain { cosines, sines }) = angles {
+        if let Some((cosines, sines)) = angles {
             x = rotated(&x, cosines, sines)?;
         }
         x.reshape((rows, width))
@@ -157,7 +247,7 @@ fn rotated(x: &Tensor, cosines: &Tensor, sines: &Tensor) -> candle_core::Result<
     Tensor::cat(&[first, second, x.narrow(2, 2 * half, head_dim - 2 * half)?], 2)
 }
 
-pub fn attention(qkv: &Tensor, attention: &Attention, mask: &Tensor) -> candle_core::Result<Tensor> {
+fn attention(qkv: &Tensor, attention: &Attention, mask: &Tensor) -> candle_core::Result<Tensor> {
     let rows = qkv.dim(0)?;
     let (heads, kv_heads, head_dim) = (attention.heads, attention.kv_heads, attention.head_dim);
     let part = |start: usize, count: usize| {
@@ -181,11 +271,11 @@ pub fn attention(qkv: &Tensor, attention: &Attention, mask: &Tensor) -> candle_c
 }
 
 /// `cap * tanh(x / cap)`.
-pub(in crate::model::decoder) fn capped(x: &Tensor, cap: f32) -> candle_core::Result<Tensor> {
+pub fn capped(x: &Tensor, cap: f32) -> candle_core::Result<Tensor> {
     (x / f64::from(cap))?.tanh()? * f64::from(cap)
 }
 
-pub fn activation(x: &Tensor, feed_forward: &FeedForward) -> candle_core::Result<Tensor> {
+fn activation(x: &Tensor, feed_forward: &FeedForward) -> candle_core::Result<Tensor> {
     let apply = |x: &Tensor| match feed_forward.activation {
         Activation::Silu => x.silu(),
         Activation::GeluErf => x.gelu_erf(),

@@ -1,10 +1,18 @@
 //! Quantized weights: rows of ggml's blocks.
 
+mod blocks;
+mod grouped;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::float_cmp)]
+mod tests;
+
 use std::borrow::Cow;
 
 pub use candle_core::quantized::GgmlDType;
 use candle_core::quantized::QStorage;
 use candle_core::{CpuStorage, Device};
+
+pub(super) use grouped::GroupedPanels;
 
 /// Of any block.
 const ALIGNMENT: usize = 16;
