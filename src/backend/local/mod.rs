@@ -14,6 +14,7 @@ use super::{BackendError, LanguageModel, ModelIdentity};
 use crate::digest::Digest;
 use crate::model::chat_template::{ChatTemplate, Date};
 use crate::model::checkpoint::{Checkpoint, CheckpointOptions};
+use crate::model::decoder::device_type;
 use crate::model::engine::{Engine, EngineError, EngineOptions};
 use crate::model::tokens::TextTokenizer;
 use crate::request::Request;
@@ -23,8 +24,8 @@ use encoder::Encoder;
 pub use memory::{held_types, memory_plan, rounded_to};
 pub use workload::Workload;
 
-/// How a checkpoint is asked. Only `max_length_tokens`, a `weight_type` that rounds, and `date` can change an answer; the
-/// digest covers them.
+/// How a checkpoint is asked. Only `max_length_tokens`, a `weight_type` that rounds, a `device` and `date` can change an
+/// answer; the digest covers them.
 #[derive(Debug, Clone, Default)]
 pub struct LocalOptions {
     /// Threads, batch, memory, and the type of the weights.
@@ -78,7 +79,10 @@ impl LocalModel {
         let date = options.date.map(|date| format!("{date:?}"));
         let parts = (checkpoint.digest(), date, options.engine.max_length_tokens);
         let rounded = rounded_to(checkpoint, options.engine.weight_type);
-        let device = options.engine.device.as_ref().map(|device| if device.is_cuda() { "cuda" } else { "tensors" });
+        let device = options.engine.device.as_ref().map(|device| {
+            let dtype = device_type(&checkpoint.architecture, &checkpoint.weights, options.engine.weight_type);
+            format!("{} {}", if device.is_cuda() { "cuda" } else { "tensors" }, dtype.as_str())
+        });
         Ok(match (rounded, device) {
             (None, None) => Digest::of_json(&parts)?,
             (Some(name), None) => Digest::of_json(&(parts, name))?,

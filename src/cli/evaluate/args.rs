@@ -15,10 +15,10 @@ pub(in crate::cli) struct ModelArgs {
     /// Loss weighting P,R of a checkpoint that does not say (wit.json or folder name); one for each --checkpoint
     #[arg(long, value_name = "P,R")]
     pub weighting: Vec<Weighting>,
-    /// Folder of the base model, for adapters whose own word for it is no folder here
+    /// Folder (or GGUF file) of the base model, for adapters whose own word for it is no folder here
     #[arg(long, value_name = "DIR")]
     pub base: Option<PathBuf>,
-    /// Folder of the tokenizer, for checkpoints that carry none
+    /// Folder of the tokenizer, for checkpoints that carry none; it stands before a checkpoint's own
     #[arg(long, value_name = "DIR")]
     pub tokenizer: Option<PathBuf>,
     /// Present prompts through the checkpoint's chat template, or through the one of this name

@@ -95,7 +95,7 @@ fn write_lm_eval(
 
 /// What a folder says that the run's records do not.
 fn facts(checkpoint: &Checkpoint, args: &EvaluateArgs) -> ModelFacts {
-    // Sums are float32 in any case; narrower is what the weights were rounded to.
+    // On the CPU, sums are float32 in any case; narrower is what the weights were rounded to.
     let rounded = rounded_to(checkpoint, args.model.network.dtype.into());
     let tokenizer = &checkpoint.tokenizer;
     let named = tokenizer.named_tokens();

@@ -111,8 +111,8 @@ pub(super) fn open(args: &EvaluateArgs) -> anyhow::Result<Vec<Subject>> {
     if args.endpoint.endpoint.is_some() {
         let network = &args.model.network;
         anyhow::ensure!(
-            network.dtype == DtypeChoice::Auto && network.max_memory.is_none(),
-            "--dtype and --max_memory are about checkpoints on this machine; a server decides for itself, leave them out"
+            network.dtype == DtypeChoice::Auto && network.max_memory.is_none() && network.device.0.is_none(),
+            "--dtype, --max_memory and --device are about checkpoints on this machine; a server decides for itself, leave them out"
         );
         let endpoints = args.endpoint.open(args.applies_chat_template())?;
         return Ok(endpoints.into_iter().map(|endpoint| Subject::Endpoint(Box::new(endpoint))).collect());
@@ -173,8 +173,12 @@ pub(super) fn local_options(args: &EvaluateArgs) -> LocalOptions {
 fn held_words(types: &str, options: &EngineOptions, memory: &MemoryPlan) -> String {
     let threads = options.threads.unwrap_or_else(rayon::current_num_threads);
     let plural = if threads == 1 { "" } else { "s" };
-    let (isa, weights, cache) = (options.isa.name(), bytes_words(memory.weight_bytes), bytes_words(memory.cache_bytes));
-    format!("{types} weights, {isa}, {threads} thread{plural}; {weights} of weights, up to {cache} for keys and values")
+    let place = match &options.device {
+        None => format!("{}, {threads} thread{plural}", options.isa.name()),
+        Some(device) => format!("{:?}", device.location()).to_lowercase(),
+    };
+    let (weights, cache) = (bytes_words(memory.weight_bytes), bytes_words(memory.cache_bytes));
+    format!("{types} weights, {place}; {weights} of weights, up to {cache} for keys and values")
 }
 
 /// Whether a checkpoint has a chat template that was not asked for; it is not opened for that.

@@ -2,12 +2,11 @@
 
 use std::str::FromStr;
 
-use candle_core::Device;
 use clap::{Args, ValueEnum};
 
 use super::positive;
 use crate::execute::Portion;
-use crate::model::engine::EngineOptions;
+use crate::model::engine::{Device, EngineOptions};
 use crate::model::kernels::WeightType;
 use crate::train::device::device;
 
@@ -16,15 +15,15 @@ use crate::train::device::device;
 #[command(next_help_heading = "Model")]
 pub(in crate::cli) struct NetworkArgs {
     /// Type that weights are held in: auto takes them as the checkpoint stores them; bfloat16 and float16 halve the memory
-    /// of a float32 checkpoint and round it, which makes it another model with records of its own. Sums are float32 always
+    /// of a float32 checkpoint and round it, which makes it another model with records of its own. On the CPU, sums are float32 in any case
     #[arg(long, value_enum, default_value_t = DtypeChoice::Auto)]
     pub dtype: DtypeChoice,
-    /// Memory that this program may take for weights, keys and values, and work, such as 8GB, 500MB or 12GiB; less memory
-    /// shares fewer prefixes and moves no result [default: what is available now]
+    /// Memory that this program may take for weights, keys and values, and work, such as 8GB, 500MB or 12GiB; with
+    /// less, fewer sequences are computed at a time; moves no result [default: four fifths of what is available]
     #[arg(long = "max_memory", alias = "max-memory", value_name = "SIZE")]
     pub max_memory: Option<MemorySize>,
-    /// Requests handed to the model at a time; auto hands over as many as share prefixes, and goes through the network in
-    /// batches that fit the memory. Moves no result
+    /// Requests handed to the model at a time; auto hands over few at first and then thousands, which go through the
+    /// network in batches that fit the memory. Moves no result
     #[arg(long = "batch_size", alias = "batch-size", value_name = "N", default_value = "auto")]
     pub batch_size: BatchSize,
     /// Where to compute: cpu with this program's own kernels, or cuda, cuda:N (in builds with the cuda feature), in the type

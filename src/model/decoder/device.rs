@@ -15,8 +15,8 @@ use crate::model::weights::{Dtype, Weights};
 const TILE_LOGITS: usize = 1 << 25;
 
 impl Decoder {
-    /// Reads a checkpoint's weights onto a device. The network computes in the type that they are held in; quantized weights
-    /// are widened to `f32`.
+    /// Reads a checkpoint's weights onto a device. The network computes in the type that they are held in; weights of
+    /// several types, and quantized ones, are widened to `f32`.
     ///
     /// Results agree with those of [`Decoder::fused`] to rounding; they may depend on what is in a batch, as the device's
     /// matrix products do.
@@ -27,12 +27,7 @@ impl Decoder {
         device: &Device,
     ) -> Result<Self, DecoderError> {
         let mut tensors = BTreeMap::new();
-        let stored = architecture.embedding.tokens.names.iter().find_map(|name| weights.dtype(name));
-        let dtype = match (weight_type, stored) {
-            (WeightType::Bfloat16, _) | (WeightType::Stored, Some(Dtype::BF16)) => DType::BF16,
-            (WeightType::Float16, _) | (WeightType::Stored, Some(Dtype::F16)) => DType::F16,
-            _ => DType::F32,
-        };
+        let dtype = device_type(&architecture, weights, weight_type);
         for view in architecture.tensors() {
             let name = view.names.iter().find(|name| weights.contains(name)).or(view.names.first());
             let Some(name) = name.filter(|name| !tensors.contains_key(*name)) else { continue };
@@ -63,6 +58,20 @@ impl Decoder {
             answers.extend(read(&logits, queries)?);
         }
         Ok(answers)
+    }
+}
+
+/// The type that [`Decoder::on_device`] computes in: the one that is asked for; of weights as they are stored, the one that
+/// all of them are stored in where it has two bytes, else `f32`.
+pub fn device_type(architecture: &Architecture, weights: &Weights, weight_type: WeightType) -> DType {
+    let views = architecture.tensors();
+    let all = |dtype| views.iter().all(|view| view.names.iter().find_map(|name| weights.dtype(name)) == Some(dtype));
+    match weight_type {
+        WeightType::Bfloat16 => DType::BF16,
+        WeightType::Float16 => DType::F16,
+        WeightType::Stored if all(Dtype::BF16) => DType::BF16,
+        WeightType::Stored if all(Dtype::F16) => DType::F16,
+        WeightType::Stored | WeightType::Float32 => DType::F32,
     }
 }
 

@@ -105,7 +105,6 @@ impl Embeddings {
     }
 }
 
-/// Bytes of packed weights; stored tensors belong to whoever gave them.
 /// The float type and the device of a stored table.
 pub(super) fn table_kind(table: &Table) -> Result<(DType, Device), DecoderError> {
     let Table::Stored(stored) = table else {
@@ -115,6 +114,7 @@ pub(super) fn table_kind(table: &Table) -> Result<(DType, Device), DecoderError>
     Ok((table.dtype(), table.device().clone()))
 }
 
+/// Bytes of packed weights; stored tensors belong to whoever gave them.
 pub(super) fn projection_bytes(projection: &Projection) -> usize {
     if let Projection::Packed(packed) = projection { packed.bytes() } else { 0 }
 }

@@ -23,6 +23,7 @@ use crate::model::kernels::{AttentionShape, Isa, WeightType};
 use crate::model::weights::{Weights, WeightsError};
 
 pub use cache::KvCache;
+pub use device::device_type;
 pub use forest::{Append, Batch, Forest, RunId};
 pub use head::{RowAnswer, RowQuery};
 
@@ -70,8 +71,8 @@ pub enum DecoderError {
         /// Rows of the table.
         positions: usize,
     },
-    /// The differentiable path has no cache: every run on a path must be in the batch.
-    #[error("a batch on the differentiable path must hold its sequences from their first token on")]
+    /// Without kept keys and values, every run on a path must be in the batch.
+    #[error("a batch without kept keys and values must hold its sequences from their first token on")]
     IncompleteForest,
     /// The tensor library refused an operation.
     #[error("tensor operation failed: {0}")]
@@ -81,9 +82,10 @@ pub enum DecoderError {
 /// How operations are carried out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Path {
-    /// Own kernels on packed `f32` weights, on the CPU; the same bits whatever the batch, the threads and the instructions.
+    /// Own kernels on packed weights, on the CPU; the same bits whatever the batch, the threads and the instructions.
     Fused(Isa),
-    /// The tensor library's differentiable primitives on stored weights, on any device and in any float type.
+    /// The tensor library's primitives on stored weights, on any device and in any float type: for gradients, and for
+    /// inference elsewhere than on the CPU.
     Plain,
 }
 
@@ -111,7 +113,7 @@ impl Decoder {
         Self::build(architecture, Path::Fused(isa), &mut Source::Files { weights, last: None, weight_type })
     }
 
-    /// Uses tensors (which may be variables) by their stored names, for training.
+    /// Uses tensors (which may be variables) by their stored names.
     pub fn plain(architecture: Architecture, tensors: &BTreeMap<String, Tensor>) -> Result<Self, DecoderError> {
         Self::build(architecture, Path::Plain, &mut Source::Tensors(tensors))
     }
@@ -193,20 +195,6 @@ impl Decoder {
     pub fn weight_bytes(&self) -> usize {
         let layers = self.layers.iter().map(DecoderLayer::bytes).sum::<usize>();
         layers + self.embeddings.bytes() + layers::gains_bytes(&self.final_norm) + layers::projection_bytes(&self.head)
-    }
-
-    /// Bytes that a pass over a batch of this many rows works in, on the fused path, besides keys and values.
-    pub fn work_bytes(&self, rows: usize) -> usize {
-        let widest = |layer: &Layer| {
-            let (attention, feed_forward) = (&layer.attention, &layer.feed_forward);
-            let attended = attention.heads * attention.head_dim;
-            let qkv = attended + 2 * attention.kv_heads * attention.head_dim;
-            let inner = feed_forward.inner;
-            let up = if feed_forward.gate.is_some() { 2 * inner } else { inner };
-            // Buffers of the residual stream and its branch, of the wide products, and what is multiplied next.
-            2 * self.architecture.hidden + qkv + attended + up + inner.max(attended).max(self.architecture.hidden)
-        };
-        rows * self.architecture.layers.iter().map(widest).max().unwrap_or(0) * size_of::<f32>()
     }
 
     /// Refuses ids and positions that no table has.

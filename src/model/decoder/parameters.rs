@@ -156,6 +156,8 @@ impl Source<'_> {
             Values::Bfloat16(values) => Values::Bfloat16(select(values, &view.shape, view.selection)),
             Values::Float16(values) => Values::Float16(select(values, &view.shape, view.selection)),
             Values::Quantized(rows) => match view.selection {
+                // A vector is one row of blocks.
+                _ if view.shape.len() == 1 => Values::Single(select(&rows.to_f32(), &view.shape, view.selection)),
                 Selection::Columns { .. } => Values::Single(select(&rows.to_f32(), &view.shape, view.selection)),
                 _ => Values::Quantized(rows.picked((0..outputs(view)).map(|row| stored_row(view.selection, row)))),
             },

@@ -7,7 +7,8 @@ use crate::model::decoder::{Batch, DecoderError};
 /// Computes the states of some rows of a batch.
 pub(super) type Forward<'a, E> = &'a mut dyn FnMut(&Batch, &[usize]) -> Result<Vec<f32>, E>;
 
-/// Runs a batch through `forward`; where that runs out of memory, in pieces of half as many rows, a quarter, down to one.
+/// Runs a batch through `forward`; where that runs out of memory, in pieces of half as many rows, a quarter, down to one. A batch of more
+/// than `limit` rows is not tried whole.
 ///
 /// The pieces are in order, so that rows still follow what they continue; a piece that failed is computed anew, which
 /// writes the same keys and values to the same places. `limit` is the number of rows that fitted, for the batches to come.
@@ -22,10 +23,13 @@ pub(super) fn halving<E>(
     if count == 0 {
         return Ok(Vec::new());
     }
-    match forward(batch, rows) {
-        Err(error) if out_of_memory(&error) && count > 1 => *limit = count.div_ceil(2),
-        other => return other,
+    if count <= *limit {
+        match forward(batch, rows) {
+            Err(error) if out_of_memory(&error) && count > 1 => *limit = count.div_ceil(2),
+            other => return other,
+        }
     }
+    *limit = (*limit).max(1);
     let mut states: Vec<Option<Vec<f32>>> = vec![None; rows.len()];
     let mut first = 0;
     while first < count {

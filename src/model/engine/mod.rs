@@ -23,7 +23,7 @@ mod windows;
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-use candle_core::Device;
+pub use candle_core::Device;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use crate::model::architecture::Architecture;
@@ -49,8 +49,8 @@ pub struct EngineOptions {
     pub threads: Option<usize>,
     /// Tokens that go through the network together; `None` chooses by the network's width and the memory.
     pub max_batch_tokens: Option<usize>,
-    /// Bytes that weights, keys and values and work may take together; `None` goes by what is free. One sequence is always
-    /// held, however long.
+    /// Bytes that weights, keys and values and work may take together; `None` goes by what is free. One sequence, or one set of
+    /// prompts, is always held, however long.
     pub memory_bytes: Option<usize>,
     /// Longest sequence; `None` takes what the model was made for.
     pub max_length_tokens: Option<usize>,
@@ -143,7 +143,8 @@ impl Engine {
         let available = computing_memory_bytes(&options);
         let plan = |architecture: &Architecture, bytes| MemoryPlan::new(architecture, bytes, &options, available);
         // Before anything is read, as far as the files' headers tell; then exactly.
-        plan(&architecture, weight_bytes(&architecture, weights, options.weight_type))?;
+        let told = weight_bytes(&architecture, weights, options.weight_type);
+        plan(&architecture, told)?;
         let pool = ThreadPoolBuilder::new().num_threads(options.threads.unwrap_or(0)).build().map_err(|error| {
             EngineError::Threads { threads: options.threads.unwrap_or(0), reason: error.to_string() }
         })?;
@@ -151,7 +152,8 @@ impl Engine {
             None => Decoder::fused(architecture, weights, options.isa, options.weight_type)?,
             Some(device) => Decoder::on_device(architecture, weights, options.weight_type, device)?,
         };
-        let memory = plan(decoder.architecture(), decoder.weight_bytes() as u64)?;
+        let held = if options.device.is_some() { told } else { decoder.weight_bytes() as u64 };
+        let memory = plan(decoder.architecture(), held)?;
         Ok(Self {
             decoder,
             pool,

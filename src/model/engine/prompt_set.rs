@@ -98,7 +98,9 @@ impl Engine {
         let (mut first, mut replied) = (0, Vec::new());
         for (index, set) in usable {
             let count = set.prompts.len();
-            let of_set = written.by_ref().take(count).collect::<Result<Vec<_>, _>>();
+            // All of the set's, also those after one that failed: the next set's come behind them.
+            let of_set = written.by_ref().take(count).collect::<Vec<_>>();
+            let of_set = of_set.into_iter().collect::<Result<Vec<_>, _>>();
             match of_set.and_then(|written| self.replied(&prompts, index, first, written)) {
                 Ok(set) => replied.push(set),
                 Err(error) => done(index, Err(error)),

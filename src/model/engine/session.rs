@@ -78,7 +78,7 @@ impl Engine {
         self.count(batch.tokens.len());
         let width = self.width();
         let (forest, cache) = (&session.forest, &mut session.cache);
-        let mut limit = self.max_batch_tokens().max(batch.tokens.len());
+        let mut limit = self.row_limit.load(Ordering::Relaxed);
         let passed = self.on_threads(|| {
             let mut forward = |batch: &Batch, rows: &[usize]| {
                 let hidden = self.decoder.hidden(batch, forest, cache)?;

@@ -293,6 +293,9 @@ impl Keys<'_> {
         let largest = layers == if two { 46 } else { 62 };
         let width = if largest { hidden / heads } else { head_dim };
         let scalar = self.optional_number("attention.scale")?.map_or(width as f64, |scale| (scale * scale).recip());
+        if !scalar.is_finite() {
+            return Err(self.metadata.invalid(&self.key("attention.scale"), "a number whose square has a reciprocal"));
+        }
         let mut config = object(json!({"query_pre_attn_scalar": scalar}));
         let cap = |key: &str, default: f64| Ok::<_, GgufError>(self.optional_number(key)?.or(two.then_some(default)));
         config.insert("attn_logit_softcapping".to_owned(), json!(cap("attn_logit_softcapping", 50.0)?));

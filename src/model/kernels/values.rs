@@ -4,7 +4,7 @@ use half::{bf16, f16};
 
 use super::quantized::QuantizedRows;
 
-/// The type that weights are held in, `--dtype`. Activations and sums are `f32` in any case.
+/// The type that weights are held in, `--dtype`. On the CPU, activations and sums are `f32` in any case.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum WeightType {
     /// As the checkpoint stores them.

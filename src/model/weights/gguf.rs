@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Element, MappedFile, StoredTensor, Weights, WeightsError};
-use crate::model::gguf::GgufFile;
+use crate::model::gguf::{GgufError, GgufFile};
 use crate::model::kernels::quantized::GgmlDType;
 use safetensors::Dtype;
 
@@ -35,7 +35,10 @@ impl Weights {
                 arrangement,
                 bytes: tensor.bytes.clone(),
             };
-            weights.tensors.insert(name, stored);
+            if weights.tensors.insert(name.clone(), stored).is_some() {
+                let fault = "is there twice, under two of ggml's names; convert the model anew".to_owned();
+                return Err(GgufError::Tensor { file: gguf.path().to_owned(), tensor: name, fault }.into());
+            }
         }
         Ok(weights)
     }

@@ -18,8 +18,8 @@ impl Mapping {
     /// Where the system refuses.
     #[allow(unsafe_code)]
     pub fn of(file: &File) -> std::io::Result<Self> {
-        // SAFETY: a mapping is undefined behaviour only if the file is changed while it is mapped. The mapping is private
-        // and read-only, so we cannot change it; that nobody else rewrites a checkpoint's weights in place during a run is
+        // SAFETY: a mapping is undefined behaviour only if the file is changed while it is mapped. The mapping is
+        // read-only, so we cannot change it; that nobody else rewrites a checkpoint's weights in place during a run is
         // the contract of every program that maps weights (trainers write to a new name and rename, which keeps the old
         // contents mapped). The bytes themselves are only ever read as plain numbers, for which any pattern is valid.
         let map = unsafe { Mmap::map(file) }?;

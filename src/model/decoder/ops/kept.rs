@@ -8,12 +8,13 @@ use super::plain::capped;
 use crate::model::architecture::Attention;
 use crate::model::decoder::DecoderError;
 use crate::model::decoder::forest::{Append, Batch, Forest, RunId};
+use crate::model::kernels::LANES;
 
 /// Added to scores of positions that are not seen.
 const UNSEEN: f32 = f32::NEG_INFINITY;
 
-/// Positions that a run's tensors grow by, at least.
-const GROWTH: usize = 64;
+/// Positions that a run's tensors grow by, as blocks do by which memory is counted.
+const GROWTH: usize = LANES;
 
 /// For each layer, the keys and values of every run, `(kv_heads, capacity, head_dim)` each.
 #[derive(Debug, Default)]
@@ -73,7 +74,7 @@ fn keep(
     let (kv_heads, rows, head_dim) = keys.dims3()?;
     let capacity = runs.get(&run).map_or(Ok(0), |(keys, _)| keys.dim(1))?;
     if capacity < offset + rows {
-        let grown = (offset + rows).max(if capacity == 0 { 0 } else { capacity * 2 }).next_multiple_of(GROWTH);
+        let grown = (offset + rows).next_multiple_of(GROWTH);
         let room = |new: &Tensor, old: Option<&Tensor>| {
             let room = Tensor::zeros((kv_heads, grown, head_dim), new.dtype(), new.device())?;
             if let Some(old) = old.filter(|_| offset > 0) {

@@ -1,4 +1,4 @@
-//! The operations of the forward pass, with a fused and a differentiable implementation.
+//! The operations of the forward pass: own kernels, and the tensor library's.
 
 mod fused;
 mod kept;

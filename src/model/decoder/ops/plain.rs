@@ -179,6 +179,14 @@ pub fn normalized(gains: &Gains, x: &Tensor) -> candle_core::Result<Tensor> {
             (tensor(weight)?, bias, *epsilon, kind)
         }
     };
+    // Squares of half precision overflow, and sums in bfloat16 have three digits.
+    let narrow = matches!(x.dtype(), DType::F16 | DType::BF16);
+    let (x, weight, bias, dtype) = if narrow {
+        let bias = bias.map(|bias| bias.to_dtype(DType::F32)).transpose()?;
+        (&x.to_dtype(DType::F32)?, weight.to_dtype(DType::F32)?, bias, x.dtype())
+    } else {
+        (x, weight, bias, x.dtype())
+    };
     let centred = match kind {
         NormKind::Layer => x.broadcast_sub(&x.mean_keepdim(D::Minus1)?)?,
         NormKind::Rms | NormKind::RmsUnitOffset => x.clone(),
@@ -186,10 +194,11 @@ pub fn normalized(gains: &Gains, x: &Tensor) -> candle_core::Result<Tensor> {
     let scale = (centred.sqr()?.mean_keepdim(D::Minus1)? + f64::from(epsilon))?.sqrt()?;
     let gain = if kind == NormKind::RmsUnitOffset { (weight + 1.0)? } else { weight };
     let y = centred.broadcast_div(&scale)?.broadcast_mul(&gain)?;
-    match bias {
-        Some(bias) => y.broadcast_add(&bias),
-        None => Ok(y),
-    }
+    let y = match bias {
+        Some(bias) => y.broadcast_add(&bias)?,
+        None => y,
+    };
+    if narrow { y.to_dtype(dtype) } else { Ok(y) }
 }
 
 pub fn linear(projection: &Projection, x: &Tensor) -> candle_core::Result<Tensor> {

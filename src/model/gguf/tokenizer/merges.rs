@@ -10,6 +10,10 @@ const SCORES: &str = "tokenizer.ggml.scores";
 /// Work that deriving merges may take, in bytes that are looked at: far above any real vocabulary, below a minute.
 const WORK_LIMIT_BYTES: usize = 1 << 34;
 
+/// Merges that a vocabulary may give, and bytes of the tokens that they make: far above any real vocabulary.
+const MERGE_LIMIT: usize = 1 << 22;
+const MERGED_LIMIT_BYTES: usize = 1 << 28;
+
 /// Pairs of pieces, first the one that is joined first.
 pub(super) type Merges = Vec<(String, String)>;
 
@@ -44,10 +48,11 @@ pub(super) fn read(metadata: &Metadata, vocabulary: &Vocabulary) -> Result<Optio
 pub(super) fn from_scores(metadata: &Metadata, vocabulary: &Vocabulary) -> Result<Merges, GgufTokenizerError> {
     let scores = scores(metadata, vocabulary)?;
     let mut work_bytes = 0_usize;
+    let mut merged_bytes = 0_usize;
     let mut found = Vec::new();
     for ((id, text, _), score) in vocabulary.iter().zip(&scores).filter(|((_, _, kind), _)| joins(*kind)) {
         work_bytes = work_bytes.saturating_add(text.len().saturating_mul(text.len()));
-        if work_bytes > WORK_LIMIT_BYTES {
+        if work_bytes > WORK_LIMIT_BYTES || found.len() > MERGE_LIMIT || merged_bytes > MERGED_LIMIT_BYTES {
             let message = format!("tokens up to {id} are longer than any vocabulary's");
             return Err(GgufTokenizerError::invalid(metadata, super::vocabulary::TOKENS, message));
         }
@@ -59,6 +64,7 @@ pub(super) fn from_scores(metadata: &Metadata, vocabulary: &Vocabulary) -> Resul
                 found.push(Candidate { score: *score, left_letters, letters, left, right });
             }
         }
+        merged_bytes = merged_bytes.saturating_add((found.len() - first).saturating_mul(text.len()));
         if let Some(own) = found.get_mut(first..) {
             own.sort_by_key(|one| (one.left, one.right));
         }

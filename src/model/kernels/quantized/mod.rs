@@ -71,7 +71,7 @@ impl QuantizedRows {
     pub fn picked(&self, rows: impl Iterator<Item = usize>) -> Self {
         let mut bytes = Vec::new();
         let mut count = 0;
-        for row in rows {
+        for row in rows.filter(|row| *row < self.rows) {
             bytes.extend_from_slice(self.row(row));
             count += 1;
         }
