@@ -194,7 +194,11 @@ impl Portion {
     }
 }
 
-/// Length of the texts that a request's sequences spell: a prompt counts once for every continuation.
+/// How much more than a token of context a scored token weighs.
+const SCORED_WEIGHT: usize = 8;
+
+/// Length of the texts that a request's sequences spell: a prompt counts once for every continuation. What is scored token
+/// by token weighs more, as more is remembered of it.
 fn sequence_bytes(request: &Request) -> usize {
     let length = |prompt: &Prompt| match prompt {
         Prompt::Text(text) => text.len(),
@@ -210,10 +214,10 @@ fn sequence_bytes(request: &Request) -> usize {
                 Continuation::Text(text) => text.len(),
                 Continuation::Tokens(ids) => 4 * ids.len(),
             });
-            length(prompt) * continuations.len() + lengths.sum::<usize>()
+            length(prompt) * continuations.len() + SCORED_WEIGHT * lengths.sum::<usize>()
         }
         Request::NextToken { prompt, candidates } => length(prompt) * candidates.len(),
-        Request::Rolling { text } => text.len(),
+        Request::Rolling { text } => SCORED_WEIGHT * text.len(),
         Request::PromptSet { prompts, .. } => prompts.iter().map(length).sum(),
     }
 }

@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use super::isa::multiversion;
 use super::output::SharedOutput;
 use super::pack::Segment;
-use super::tile::accumulate;
+use super::tile::{accumulate, accumulate_ahead};
 use super::{Isa, LANES, PARALLEL_WORK, PackedMatrix, PackedRows, ROWS};
 
 /// Inputs handled before the partial sums go back to memory: a panel's stretch stays in the first-level cache.
@@ -129,7 +129,7 @@ multiversion! {
                     *weights = segment.panels.stretch(inputs, first + p - segment.first, start, end, own);
                 }
                 let outputs = w.outputs();
-                let group = Group { x, first, count, weights, biases: &biases, start, end, inputs, outputs, output };
+                let group = Group { x, first, count, weights, biases: &biases, leader: blocks.start, start, end, inputs, outputs, output };
                 group.multiply(blocks.clone(), &mut partial);
             }
         }
@@ -153,6 +153,8 @@ struct Group<'a> {
     count: usize,
     weights: [&'a [[f32; LANES]]; GROUP],
     biases: &'a [[f32; LANES]; GROUP],
+    /// The block of rows that reads the panels from memory.
+    leader: usize,
     start: usize,
     end: usize,
     inputs: usize,
@@ -215,7 +217,11 @@ impl Group<'_> {
                 _ => sums[m].copy_from_slice(&self.biases[p..p + P]),
             }
         }
-        accumulate(&rows[self.start..self.end], panels, &mut sums);
+        if M >= 3 && block == self.leader {
+            accumulate_ahead::<M, P, true>(&rows[self.start..self.end], panels, self.inputs, &mut sums);
+        } else {
+            accumulate(&rows[self.start..self.end], panels, &mut sums);
+        }
         if self.end < self.inputs {
             if let Some(partial) = &mut partial {
                 for m in 0..M {

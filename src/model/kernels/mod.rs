@@ -4,7 +4,7 @@
 //! ascending order, a sum over a row has sixteen lanes that are folded in a fixed tree. Which instruction set runs,
 //! how many threads there are, how rows are batched or tiles are cut therefore changes no bit of any value.
 //!
-//! Kernels are plain Rust compiled once for each instruction set ([`Isa`]); the two `unsafe` ingredients are the call
+//! Kernels are plain Rust compiled once for each instruction set ([`Isa`]); the `unsafe` ingredients are prefetching, the call
 //! of a function compiled for detected features and threads writing disjoint tiles of one output.
 
 // Sizes are checked where a kernel is entered; inside, indices are products of them, and checked access would hide that.

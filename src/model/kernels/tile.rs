@@ -16,11 +16,27 @@ pub(super) fn accumulate<const M: usize, const P: usize>(
     panels: [&[[f32; LANES]]; P],
     acc: &mut [[[f32; LANES]; P]; M],
 ) {
+    accumulate_ahead::<M, P, false>(a, panels, 0, acc);
+}
+
+/// [`accumulate`] that also asks for what lies `ahead` lines behind each line that it reads, so that it is in the cache by the
+/// time it is needed.
+#[inline(always)]
+#[allow(clippy::inline_always)]
+pub(super) fn accumulate_ahead<const M: usize, const P: usize, const AHEAD: bool>(
+    a: &[[f32; M]],
+    panels: [&[[f32; LANES]]; P],
+    ahead: usize,
+    acc: &mut [[[f32; LANES]; P]; M],
+) {
     let mut sums = *acc;
     let panels = panels.map(|panel| &panel[..a.len()]);
     for (k, row) in a.iter().enumerate() {
         for p in 0..P {
             let b = &panels[p][k];
+            if AHEAD {
+                prefetch(std::ptr::from_ref(b).wrapping_add(ahead));
+            }
             for m in 0..M {
                 let value = row[m];
                 for l in 0..LANES {
@@ -30,6 +46,20 @@ pub(super) fn accumulate<const M: usize, const P: usize>(
         }
     }
     *acc = sums;
+}
+
+/// Asks the processor to bring a line of panel into its cache. Wherever the address points, nothing is read.
+#[inline(always)]
+#[allow(clippy::inline_always)]
+fn prefetch(line: *const [f32; LANES]) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: a prefetch of any address, also of one that is not mapped, has no effect but on speed.
+    #[allow(unsafe_code)]
+    unsafe {
+        std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(line.cast());
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = line;
 }
 
 /// Calls a block with a constant number of rows, 1 to 6, bound to a name.

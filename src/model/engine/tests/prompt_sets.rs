@@ -25,7 +25,6 @@ pub(super) fn sets() -> Vec<PromptSetRequest> {
     [2, 3, 4, 3].into_iter().enumerate().map(set).collect()
 }
 
-#[allow(clippy::type_complexity)]
 /// The tokens of a set's replies, and the bits of their log-probabilities.
 type Answer = (Vec<Vec<u32>>, Vec<Vec<u64>>);
 
@@ -81,4 +80,47 @@ fn a_set_with_an_unusable_prompt_is_an_error_and_the_others_are_answered() {
             Err(error) => assert!(at == 1 && matches!(error, EngineError::EmptyPrompt), "{at}: {error}"),
         }
     }
+}
+
+/// A copy of a checkpoint whose embedding of token 7 is not a number.
+fn with_a_broken_token(dir: &Path) -> tempfile::TempDir {
+    let copy = tempfile::tempdir().unwrap();
+    for entry in fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        fs::copy(&path, copy.path().join(path.file_name().unwrap())).unwrap();
+    }
+    let file = copy.path().join("model.safetensors");
+    let mut bytes = fs::read(&file).unwrap();
+    let tensors = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+    let table = tensors.tensor("model.embed_tokens.weight").unwrap();
+    let width = table.shape()[1] * size_of::<f32>();
+    let start = table.data().as_ptr() as usize - bytes.as_ptr() as usize + 7 * width;
+    for value in bytes[start..start + width].chunks_exact_mut(size_of::<f32>()) {
+        value.copy_from_slice(&f32::NAN.to_le_bytes());
+    }
+    fs::write(file, bytes).unwrap();
+    copy
+}
+
+#[test]
+fn a_prompt_that_fails_within_its_set_moves_no_reply_of_another_set() {
+    let Some(dir) = models().into_iter().find(|dir| dir.ends_with("llama_untied")) else { return };
+    let dir = with_a_broken_token(&dir);
+    let engine = engine_in(dir.path(), (2, 64, 1 << 30));
+    let expected = answers(&engine, &sets());
+    let mut broken = sets();
+    broken[1].prompts[1].prompt.push(7);
+    let mut seen = 0;
+    let done = &mut |at: usize, answer: Result<PromptSetAnswer, EngineError>| {
+        seen += 1;
+        match answer {
+            Ok(answer) => {
+                let replies = answer.replies.into_iter().map(|reply| reply.token_ids).collect::<Vec<_>>();
+                assert_eq!(replies, expected[at].0, "set {at}");
+            }
+            Err(error) => assert!(at == 1 && matches!(error, EngineError::NotFinite), "{at}: {error}"),
+        }
+    };
+    engine.prompt_sets(&broken, &|_| String::new(), done).unwrap();
+    assert_eq!(seen, 4);
 }
