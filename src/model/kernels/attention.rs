@@ -5,7 +5,7 @@ use rayon::prelude::*;
 use super::isa::multiversion;
 use super::math::{exp, fold_sum, tanh};
 use super::output::SharedOutput;
-use super::tile::{accumulate, with_rows};
+use super::tile::{Ahead, accumulate_ahead, with_rows};
 use super::{Isa, LANES, PARALLEL_WORK, ROWS};
 
 /// Sizes of one attention layer.
@@ -88,6 +88,15 @@ pub struct Keys<'a> {
     pub groups: &'a [[f32; LANES]],
 }
 
+impl<'a> Keys<'a> {
+    #[inline(always)]
+    #[allow(clippy::inline_always)]
+    fn block(&self, shape: &AttentionShape, block: u32) -> &'a [[f32; LANES]] {
+        let size = shape.block_groups();
+        &self.groups[block as usize * size..][..size]
+    }
+}
+
 /// Writes the keys and values of one position into its block. `row` holds queries, keys and values one after another.
 pub fn store_keys(shape: &AttentionShape, block: &mut [[f32; LANES]], lane: usize, row: &[f32]) {
     let (queries, width) = (shape.heads * shape.head_dim, shape.kv_heads * shape.head_dim);
@@ -143,8 +152,51 @@ struct Task<'a> {
     width: usize,
 }
 
+/// A block of which a task sees some positions.
+#[derive(Clone, Copy)]
+struct Seen {
+    /// Of the block's first lane.
+    position: usize,
+    /// What is seen.
+    from: usize,
+    to: usize,
+    block: u32,
+}
+
+impl Task<'_> {
+    /// The blocks in sight, in ascending order of positions.
+    fn seen(&self, (lowest, last): (usize, usize), seen: &mut Vec<Seen>) {
+        seen.clear();
+        for span in &self.span.path {
+            let stop = (span.start + span.length).min(last + 1);
+            for (index, block) in span.blocks.iter().enumerate() {
+                let position = span.start + index * LANES;
+                let (from, to) = (position.max(lowest), (position + LANES).min(stop));
+                if from < to {
+                    seen.push(Seen { position, from, to, block: *block });
+                }
+            }
+        }
+    }
+}
+
+/// Asks for `lines` lines of each of the next blocks, if there are so many; `of` finds a block's stream by its place here.
+#[inline(always)]
+#[allow(clippy::inline_always)]
+fn ahead<const S: usize>(
+    blocks: Option<&[Seen]>,
+    lines: usize,
+    of: impl Fn(usize, &Seen) -> *const [f32; LANES],
+) -> Ahead<S> {
+    match blocks.and_then(<[Seen]>::first_chunk::<S>) {
+        Some(blocks) => Ahead::new(std::array::from_fn(|i| of(i, &blocks[i])), 0, S * lines),
+        None => Ahead::NONE,
+    }
+}
+
 #[derive(Default)]
 struct Scratch {
+    seen: Vec<Seen>,
     queries: Vec<f32>,
     scores: Vec<f32>,
     weights: Vec<f32>,
@@ -168,13 +220,15 @@ multiversion! {
         // One lane group of slack below: a block of keys may begin before the first position that is seen.
         let origin = lowest / LANES * LANES;
         let stride = (last + 1 - origin).next_multiple_of(LANES) + 2 * LANES;
+        task.seen((lowest, last), &mut scratch.seen);
+        let blocks = Blocks { shape, keys, head: task.head, seen: &scratch.seen };
         scratch.scores.clear();
         scratch.scores.resize(count * stride, 0.0);
-        for start in (0..count).step_by(ROWS) {
-            let rows = (count - start).min(ROWS);
-            with_rows!(rows, M, {
+        for (start, scores) in (0..count).step_by(ROWS).zip(scratch.scores.chunks_mut(ROWS * stride)) {
+            with_rows!((count - start).min(ROWS), M, P, {
                 pack_queries::<M>(shape, qkv, task, start, &mut scratch.queries);
-                score::<M>(shape, task, keys, &scratch.queries, start, (origin, lowest, last), stride, &mut scratch.scores);
+                let (queries, _) = scratch.queries.as_chunks::<M>();
+                blocks.score::<M, P>(queries, start == 0, |m, position| m * stride + position + LANES - origin, scores);
             });
         }
         scratch.sums.clear();
@@ -184,11 +238,13 @@ multiversion! {
             scratch.sums.push(softmax(scores, start, end, shape.scale, shape.soft_cap));
         }
         for start in (0..count).step_by(ROWS) {
-            let rows = (count - start).min(ROWS);
-            with_rows!(rows, M, {
+            with_rows!((count - start).min(ROWS), M, P, {
                 pack_weights::<M>(&scratch.scores, start, stride, lowest + LANES - origin, last + 1 + LANES - origin, &mut scratch.weights);
+                let (weights, _) = scratch.weights.as_chunks::<M>();
                 let totals = &scratch.sums[start..][..M];
-                weigh::<M>(shape, task, keys, &scratch.weights, totals, start, (lowest, last), output);
+                blocks.weigh::<M, P>(weights, lowest, start == 0, |m, column, values| {
+                    write(shape, task, start + m, column, values, totals[m], output);
+                });
             });
         }
     }
@@ -217,38 +273,102 @@ fn pack_queries<const M: usize>(
     }
 }
 
-/// Scores of `M` queries against every block in sight, by absolute position.
-#[inline(always)]
-#[allow(clippy::inline_always, clippy::too_many_arguments)]
-fn score<const M: usize>(
-    shape: &AttentionShape,
-    task: &Task<'_>,
-    keys: Keys<'_>,
-    queries: &[f32],
-    start: usize,
-    (origin, lowest, last): (usize, usize, usize),
-    stride: usize,
-    scores: &mut [f32],
-) {
-    let (queries, _) = queries.as_chunks::<M>();
-    let size = shape.block_groups();
-    for span in &task.span.path {
-        for (index, block) in span.blocks.iter().enumerate() {
-            let position = span.start + index * LANES;
-            if position > last {
-                break;
+/// The blocks that a task reads.
+struct Blocks<'a> {
+    shape: &'a AttentionShape,
+    keys: Keys<'a>,
+    /// Key head.
+    head: usize,
+    seen: &'a [Seen],
+}
+
+impl<'a> Blocks<'a> {
+    #[inline(always)]
+    #[allow(clippy::inline_always)]
+    fn key_panel(&self, seen: &Seen) -> &'a [[f32; LANES]] {
+        self.shape.key_panel(self.keys.block(self.shape, seen.block), self.head)
+    }
+
+    #[inline(always)]
+    #[allow(clippy::inline_always)]
+    fn value_panel(&self, seen: &Seen, panel: usize) -> &'a [[f32; LANES]] {
+        let values = self.shape.value_panel(self.keys.block(self.shape, seen.block), self.head, panel);
+        &values[seen.from - seen.position..seen.to - seen.position]
+    }
+
+    /// Scores of `M` queries against every block, `P` blocks at a time. Those of query `m` go to `column(m, position)` and
+    /// the places after it. The `first` queries to come ask for the blocks ahead.
+    #[inline(always)]
+    #[allow(clippy::inline_always)]
+    fn score<const M: usize, const P: usize>(
+        &self,
+        queries: &[[f32; M]],
+        first: bool,
+        column: impl Fn(usize, usize) -> usize,
+        scores: &mut [f32],
+    ) {
+        let mut write = |blocks: &[Seen], m: usize, sums: &[[f32; LANES]]| {
+            for (seen, values) in blocks.iter().zip(sums) {
+                scores[column(m, seen.position)..][..LANES].copy_from_slice(values);
             }
-            if position + LANES <= lowest {
-                continue;
-            }
-            let block = &keys.groups[*block as usize * size..][..size];
-            let mut sums = [[[0.0; LANES]]; M];
-            accumulate(queries, [shape.key_panel(block, task.head)], &mut sums);
-            let column = position + LANES - origin;
-            for (m, [values]) in sums.iter().enumerate() {
-                scores[(start + m) * stride + column..][..LANES].copy_from_slice(values);
+        };
+        let (together, rest) = self.seen.as_chunks::<P>();
+        for (at, blocks) in together.iter().enumerate() {
+            let mut sums = [[[0.0; LANES]; P]; M];
+            let next = self.seen.get((at + 1) * P..).filter(|_| first);
+            let next = ahead::<P>(next, self.shape.head_dim, |_, seen| self.key_panel(seen).as_ptr());
+            accumulate_ahead(queries, std::array::from_fn(|p| self.key_panel(&blocks[p])), next, &mut sums);
+            sums.iter().enumerate().for_each(|(m, sums)| write(blocks, m, sums));
+        }
+        for seen in rest {
+            let mut sums = [[[0.0; LANES]; 1]; M];
+            accumulate_ahead(queries, [self.key_panel(seen)], Ahead::<1>::NONE, &mut sums);
+            sums.iter().enumerate().for_each(|(m, sums)| write(std::slice::from_ref(seen), m, sums));
+        }
+    }
+
+    /// Sums of all values in sight, weighted for `M` queries from position `lowest` on, `P` panels at a time;
+    /// `write(m, column, values)` gets sixteen of them.
+    #[inline(always)]
+    #[allow(clippy::inline_always)]
+    fn weigh<const M: usize, const P: usize>(
+        &self,
+        weights: &[[f32; M]],
+        lowest: usize,
+        first: bool,
+        write: impl Fn(usize, usize, &[f32; LANES]),
+    ) {
+        let panels = self.shape.value_panels();
+        let whole = panels / P * P;
+        for panel in (0..whole).step_by(P) {
+            let sums = self.weigh_panels::<M, P>(weights, lowest, panel, first);
+            for (m, sums) in sums.iter().enumerate() {
+                sums.iter().enumerate().for_each(|(p, values)| write(m, (panel + p) * LANES, values));
             }
         }
+        for panel in whole..panels {
+            let sums = self.weigh_panels::<M, 1>(weights, lowest, panel, first);
+            sums.iter().enumerate().for_each(|(m, [values])| write(m, panel * LANES, values));
+        }
+    }
+
+    #[inline(always)]
+    #[allow(clippy::inline_always)]
+    fn weigh_panels<const M: usize, const P: usize>(
+        &self,
+        weights: &[[f32; M]],
+        lowest: usize,
+        panel: usize,
+        first: bool,
+    ) -> [[[f32; LANES]; P]; M] {
+        let mut sums = [[[0.0; LANES]; P]; M];
+        for (at, seen) in self.seen.iter().enumerate() {
+            let values = std::array::from_fn(|p| self.value_panel(seen, panel + p));
+            let next = self.seen.get(at + 1..).filter(|_| first);
+            let next = ahead::<1>(next, P * LANES, |_, seen| self.value_panel(seen, panel).as_ptr());
+            accumulate_ahead(&weights[seen.from - lowest..seen.to - lowest], values, next, &mut sums);
+        }
+        sums
     }
 }
 
@@ -307,48 +427,26 @@ fn pack_weights<const M: usize>(
     }
 }
 
-/// Weighted sums of the values in sight, divided by the weights' sums and written out.
+/// Writes sixteen values of a query's sum, divided by its weights' sum, where they belong.
 #[inline(always)]
-#[allow(clippy::inline_always, clippy::too_many_arguments)]
-fn weigh<const M: usize>(
+#[allow(clippy::inline_always)]
+fn write(
     shape: &AttentionShape,
     task: &Task<'_>,
-    keys: Keys<'_>,
-    weights: &[f32],
-    totals: &[f32],
-    start: usize,
-    (lowest, last): (usize, usize),
+    query: usize,
+    column: usize,
+    values: &[f32; LANES],
+    total: f32,
     output: &SharedOutput<'_>,
 ) {
-    let (weights, _) = weights.as_chunks::<M>();
     let group = shape.heads / shape.kv_heads;
-    let size = shape.block_groups();
-    for panel in 0..shape.value_panels() {
-        let mut sums = [[[0.0; LANES]]; M];
-        for span in &task.span.path {
-            let stop = (span.start + span.length).min(last + 1);
-            for (index, block) in span.blocks.iter().enumerate() {
-                let position = span.start + index * LANES;
-                let from = position.max(lowest);
-                let to = (position + LANES).min(stop);
-                if from >= to {
-                    continue;
-                }
-                let block = &keys.groups[*block as usize * size..][..size];
-                let values = &shape.value_panel(block, task.head, panel)[from - position..to - position];
-                accumulate(&weights[from - lowest..to - lowest], [values], &mut sums);
-            }
-        }
-        let length = (shape.head_dim - panel * LANES).min(LANES);
-        for (m, [values]) in sums.iter().enumerate() {
-            let row = task.span.first_row + task.offset + (start + m) / group;
-            let column = (task.head * group + (start + m) % group) * shape.head_dim + panel * LANES;
-            // SAFETY: a task's rows and heads are its own, and the piece ends in this iteration.
-            #[allow(unsafe_code)]
-            let piece = unsafe { output.piece(row, column, length) };
-            for (out, value) in piece.iter_mut().zip(values) {
-                *out = *value / totals[m];
-            }
-        }
+    let row = task.span.first_row + task.offset + query / group;
+    let head = task.head * group + query % group;
+    let length = (shape.head_dim - column).min(LANES);
+    // SAFETY: a task's rows and heads are its own, and the piece ends with this call.
+    #[allow(unsafe_code)]
+    let piece = unsafe { output.piece(row, head * shape.head_dim + column, length) };
+    for (out, value) in piece.iter_mut().zip(values) {
+        *out = *value / total;
     }
 }

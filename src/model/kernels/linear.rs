@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use super::isa::multiversion;
 use super::output::SharedOutput;
 use super::pack::Segment;
-use super::tile::{accumulate, accumulate_ahead};
+use super::tile::{Ahead, accumulate_ahead, with_rows};
 use super::{Isa, LANES, PARALLEL_WORK, PackedMatrix, PackedRows, ROWS};
 
 /// Inputs handled before the partial sums go back to memory: a panel's stretch stays in the first-level cache.
@@ -18,6 +18,9 @@ const THIN_DEPTH: usize = 64;
 
 /// Panels whose partial sums are kept at one time.
 const GROUP: usize = 4;
+
+/// Blocks of rows up to which the panels to come are asked for.
+const ASKING: usize = 16;
 
 /// Blocks of rows that one task handles at most.
 const TASK_BLOCKS: usize = 32;
@@ -91,6 +94,9 @@ fn region(
     panels: Range<usize>,
     output: &SharedOutput<'_>,
 ) {
+    if blocks.is_empty() {
+        return;
+    }
     for segment in w.segments() {
         let start = segment.first.max(panels.start);
         let end = (segment.first + segment.count).min(panels.end);
@@ -128,9 +134,15 @@ multiversion! {
                     rest = others;
                     *weights = segment.panels.stretch(inputs, first + p - segment.first, start, end, own);
                 }
+                // What memory is asked for meanwhile: the next stretch of these panels, or the first of the next ones. Widened
+                // weights are read in one go, which the processor foresees by itself.
+                let next = segment.panels.are_single().then(|| weights.map(|panel| {
+                    let panel = panel.as_ptr();
+                    if end < inputs { panel.wrapping_add(end - start) } else { panel.wrapping_sub(start).wrapping_add(GROUP * inputs) }
+                }));
                 let outputs = w.outputs();
-                let group = Group { x, first, count, weights, biases: &biases, leader: blocks.start, start, end, inputs, outputs, output };
-                group.multiply(blocks.clone(), &mut partial);
+                let group = Group { x, blocks: blocks.clone(), first, count, weights, next, biases: &biases, start, end, inputs, outputs, output };
+                group.multiply(&mut partial);
             }
         }
     }
@@ -148,13 +160,14 @@ struct Tiles<'a> {
 /// A stretch of some neighbouring panels.
 struct Group<'a> {
     x: &'a PackedRows,
+    blocks: Range<usize>,
     /// The first panel.
     first: usize,
     count: usize,
     weights: [&'a [[f32; LANES]]; GROUP],
+    /// Where each panel goes on, for this stretch's rows to ask for.
+    next: Option<[*const [f32; LANES]; GROUP]>,
     biases: &'a [[f32; LANES]; GROUP],
-    /// The block of rows that reads the panels from memory.
-    leader: usize,
     start: usize,
     end: usize,
     inputs: usize,
@@ -166,47 +179,58 @@ struct Group<'a> {
 type Partial = [[[f32; LANES]; GROUP]; ROWS];
 
 impl Group<'_> {
-    /// All blocks of rows. As many panels at a time as give the processor chains enough to hide a chain's latency.
+    /// All blocks of rows, the last of which may have less than the others.
     #[inline(always)]
     #[allow(clippy::inline_always)]
-    fn multiply(&self, blocks: Range<usize>, partial: &mut [Partial]) {
-        let first = blocks.start;
-        let full = blocks.clone().take_while(|block| self.x.block_rows(*block) == ROWS).count();
-        let (full, last) = (first..first + full, first + full..blocks.end);
-        self.blocks::<ROWS, 1>(full, first, partial);
-        if last.is_empty() {
-            return;
-        }
-        match self.x.block_rows(last.start) {
-            5 => self.blocks::<5, 1>(last, first, partial),
-            4 => self.blocks::<4, 1>(last, first, partial),
-            3 => self.blocks::<3, 1>(last, first, partial),
-            2 => self.blocks::<2, 2>(last, first, partial),
-            _ => self.blocks::<1, 4>(last, first, partial),
-        }
+    fn multiply(&self, partial: &mut [Partial]) {
+        with_rows!(self.x.block_rows(self.blocks.end - 1), M, P, self.with_last::<M, P>(partial));
     }
 
+    /// The last block, of `M` rows, takes `P` panels at a time; the full ones before it take one. While a panel is in the
+    /// cache, all blocks have their turn.
     #[inline(always)]
     #[allow(clippy::inline_always)]
-    fn blocks<const M: usize, const P: usize>(&self, blocks: Range<usize>, first: usize, partial: &mut [Partial]) {
+    fn with_last<const M: usize, const P: usize>(&self, partial: &mut [Partial]) {
+        let last = self.blocks.end - 1;
         let mut p = 0;
-        while p + P <= self.count {
-            for block in blocks.clone() {
-                self.tile::<M, P>(block, p, partial.get_mut(block - first));
-            }
-            p += P;
-        }
         while p < self.count {
-            for block in blocks.clone() {
-                self.tile::<M, 1>(block, p, partial.get_mut(block - first));
+            let together = if p + P <= self.count { P } else { 1 };
+            for p in p..p + together {
+                for block in self.blocks.start..last {
+                    self.tile::<ROWS, 1>(block, p, partial);
+                }
             }
-            p += 1;
+            if together == P {
+                self.tile::<M, P>(last, p, partial);
+            } else {
+                self.tile::<M, 1>(last, p, partial);
+            }
+            p += together;
+        }
+    }
+
+    /// The share of a block of rows in what is asked for while `panels` panels from `p` on are multiplied. A last block of so
+    /// few rows that it waits for the cache anyway asks for nothing, nor do many blocks, beside which memory is no matter.
+    #[inline(always)]
+    #[allow(clippy::inline_always)]
+    fn ahead(&self, block: usize, p: usize, panels: usize) -> Ahead<GROUP> {
+        let rows = self.x.block_rows(self.blocks.end - 1);
+        let idle = rows == 1 || (rows == 2 && self.blocks.len() > 1);
+        let (at, asking) = (block - self.blocks.start, self.blocks.len() - usize::from(idle));
+        match self.next {
+            Some(next) if at < asking && asking <= ASKING => {
+                let stretch = self.end - self.start;
+                let line = |at: usize| panels * stretch * at / asking;
+                Ahead::new(next, p * stretch + line(at), line(at + 1) - line(at))
+            }
+            _ => Ahead::NONE,
         }
     }
 
     #[inline(always)]
     #[allow(clippy::inline_always)]
-    fn tile<const M: usize, const P: usize>(&self, block: usize, p: usize, mut partial: Option<&mut Partial>) {
+    fn tile<const M: usize, const P: usize>(&self, block: usize, p: usize, partial: &mut [Partial]) {
+        let mut partial = partial.get_mut(block - self.blocks.start);
         let (rows, _) = self.x.block(block).as_chunks::<M>();
         let mut panels: [&[[f32; LANES]]; P] = [&[]; P];
         panels.copy_from_slice(&self.weights[p..p + P]);
@@ -217,11 +241,7 @@ impl Group<'_> {
                 _ => sums[m].copy_from_slice(&self.biases[p..p + P]),
             }
         }
-        if M >= 3 && block == self.leader {
-            accumulate_ahead::<M, P, true>(&rows[self.start..self.end], panels, self.inputs, &mut sums);
-        } else {
-            accumulate(&rows[self.start..self.end], panels, &mut sums);
-        }
+        accumulate_ahead(&rows[self.start..self.end], panels, self.ahead(block, p, P), &mut sums);
         if self.end < self.inputs {
             if let Some(partial) = &mut partial {
                 for m in 0..M {

@@ -1,8 +1,33 @@
 //! The micro-kernel: a few rows times a few panels of sixteen columns.
 
+use std::ops::Range;
+
 use super::LANES;
 
-/// `acc[m][p][l] = fma(a[k][m], panels[p][k][l], acc[m][p][l])` for every `k` in ascending order.
+/// Inputs multiplied between two requests for what lies ahead.
+const PIECE: usize = 8;
+
+/// Lines of panels that the processor shall fetch while it multiplies: line `i` of `count` from `start` on is line `i / S` of
+/// stream `i % S`. Several streams at a time, because the processor's own look-ahead follows each by itself.
+#[derive(Clone, Copy)]
+pub(super) struct Ahead<const S: usize> {
+    streams: [*const [f32; LANES]; S],
+    start: usize,
+    count: usize,
+}
+
+impl<const S: usize> Ahead<S> {
+    /// Nothing.
+    pub const NONE: Self = Self { streams: [std::ptr::null(); S], start: 0, count: 0 };
+
+    /// `count` lines of the streams, from line `start` on. The addresses are never read from.
+    pub fn new(streams: [*const [f32; LANES]; S], start: usize, count: usize) -> Self {
+        Self { streams, start, count }
+    }
+}
+
+/// `acc[m][p][l] = fma(a[k][m], panels[p][k][l], acc[m][p][l])` for every `k` in ascending order; the lines of `ahead` are
+/// asked for on the way, evenly, so that memory works while the processor does.
 ///
 /// Called again with the next stretch of `k` and the same accumulators, it continues the same chains.
 ///
@@ -11,32 +36,38 @@ use super::LANES;
 /// If a panel is shorter than `a`.
 #[inline(always)]
 #[allow(clippy::inline_always)]
-pub(super) fn accumulate<const M: usize, const P: usize>(
+pub(super) fn accumulate_ahead<const M: usize, const P: usize, const S: usize>(
     a: &[[f32; M]],
     panels: [&[[f32; LANES]]; P],
-    acc: &mut [[[f32; LANES]; P]; M],
-) {
-    accumulate_ahead::<M, P, false>(a, panels, 0, acc);
-}
-
-/// [`accumulate`] that also asks for what lies `ahead` lines behind each line that it reads, so that it is in the cache by the
-/// time it is needed.
-#[inline(always)]
-#[allow(clippy::inline_always)]
-pub(super) fn accumulate_ahead<const M: usize, const P: usize, const AHEAD: bool>(
-    a: &[[f32; M]],
-    panels: [&[[f32; LANES]]; P],
-    ahead: usize,
+    ahead: Ahead<S>,
     acc: &mut [[[f32; LANES]; P]; M],
 ) {
     let mut sums = *acc;
     let panels = panels.map(|panel| &panel[..a.len()]);
-    for (k, row) in a.iter().enumerate() {
+    let pieces = if ahead.count == 0 { 0 } else { a.len() / PIECE };
+    for piece in 0..pieces {
+        for i in ahead.count * piece / pieces..ahead.count * (piece + 1) / pieces {
+            let line = ahead.start + i;
+            prefetch(ahead.streams[line % S].wrapping_add(line / S));
+        }
+        multiply(a, panels, piece * PIECE..(piece + 1) * PIECE, &mut sums);
+    }
+    multiply(a, panels, pieces * PIECE..a.len(), &mut sums);
+    *acc = sums;
+}
+
+#[inline(always)]
+#[allow(clippy::inline_always)]
+fn multiply<const M: usize, const P: usize>(
+    a: &[[f32; M]],
+    panels: [&[[f32; LANES]]; P],
+    inputs: Range<usize>,
+    sums: &mut [[[f32; LANES]; P]; M],
+) {
+    for k in inputs {
+        let row = &a[k];
         for p in 0..P {
             let b = &panels[p][k];
-            if AHEAD {
-                prefetch(std::ptr::from_ref(b).wrapping_add(ahead));
-            }
             for m in 0..M {
                 let value = row[m];
                 for l in 0..LANES {
@@ -45,7 +76,6 @@ pub(super) fn accumulate_ahead<const M: usize, const P: usize, const AHEAD: bool
             }
         }
     }
-    *acc = sums;
 }
 
 /// Asks the processor to bring a line of panel into its cache. Wherever the address points, nothing is read.
@@ -62,32 +92,39 @@ fn prefetch(line: *const [f32; LANES]) {
     let _ = line;
 }
 
-/// Calls a block with a constant number of rows, 1 to 6, bound to a name.
+/// Calls a block with two names bound to constants: a number of rows, 1 to 6, and how many panels to multiply them with at a
+/// time, so that there are chains enough to hide a chain's latency.
 macro_rules! with_rows {
-    ($rows:expr, $name:ident, $body:expr) => {
+    ($rows:expr, $rows_of:ident, $panels:ident, $body:expr) => {
         match $rows {
             1 => {
-                const $name: usize = 1;
+                const $rows_of: usize = 1;
+                const $panels: usize = 4;
                 $body
             }
             2 => {
-                const $name: usize = 2;
+                const $rows_of: usize = 2;
+                const $panels: usize = 2;
                 $body
             }
             3 => {
-                const $name: usize = 3;
+                const $rows_of: usize = 3;
+                const $panels: usize = 2;
                 $body
             }
             4 => {
-                const $name: usize = 4;
+                const $rows_of: usize = 4;
+                const $panels: usize = 1;
                 $body
             }
             5 => {
-                const $name: usize = 5;
+                const $rows_of: usize = 5;
+                const $panels: usize = 1;
                 $body
             }
             _ => {
-                const $name: usize = 6;
+                const $rows_of: usize = 6;
+                const $panels: usize = 1;
                 $body
             }
         }
