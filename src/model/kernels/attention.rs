@@ -212,41 +212,61 @@ multiversion! {
         scratch: &mut Scratch,
         output: &SharedOutput<'_>,
     ) {
-        let group = shape.heads / shape.kv_heads;
-        let count = task.rows * group;
-        let first = task.span.start + task.offset;
-        let last = first + task.rows - 1;
-        let lowest = shape.first_seen(first);
-        // One lane group of slack below: a block of keys may begin before the first position that is seen.
-        let origin = lowest / LANES * LANES;
-        let stride = (last + 1 - origin).next_multiple_of(LANES) + 2 * LANES;
-        task.seen((lowest, last), &mut scratch.seen);
-        let blocks = Blocks { shape, keys, head: task.head, seen: &scratch.seen };
-        scratch.scores.clear();
-        scratch.scores.resize(count * stride, 0.0);
-        for (start, scores) in (0..count).step_by(ROWS).zip(scratch.scores.chunks_mut(ROWS * stride)) {
-            with_rows!((count - start).min(ROWS), M, P, {
-                pack_queries::<M>(shape, qkv, task, start, &mut scratch.queries);
-                let (queries, _) = scratch.queries.as_chunks::<M>();
-                blocks.score::<M, P>(queries, start == 0, |m, position| m * stride + position + LANES - origin, scores);
+        attend_task::<WIDE>(shape, qkv, task, keys, scratch, output);
+    }
+}
+
+#[inline(always)]
+#[allow(clippy::inline_always)]
+fn attend_task<const WIDE: bool>(
+    shape: &AttentionShape,
+    qkv: &[f32],
+    task: &Task<'_>,
+    keys: Keys<'_>,
+    scratch: &mut Scratch,
+    output: &SharedOutput<'_>,
+) {
+    let group = shape.heads / shape.kv_heads;
+    let count = task.rows * group;
+    let first = task.span.start + task.offset;
+    let last = first + task.rows - 1;
+    let lowest = shape.first_seen(first);
+    // One lane group of slack below: a block of keys may begin before the first position that is seen.
+    let origin = lowest / LANES * LANES;
+    let stride = (last + 1 - origin).next_multiple_of(LANES) + 2 * LANES;
+    task.seen((lowest, last), &mut scratch.seen);
+    let blocks = Blocks { shape, keys, head: task.head, seen: &scratch.seen };
+    scratch.scores.clear();
+    scratch.scores.resize(count * stride, 0.0);
+    for (start, scores) in (0..count).step_by(ROWS).zip(scratch.scores.chunks_mut(ROWS * stride)) {
+        with_rows!((count - start).min(ROWS), WIDE, M, P, {
+            pack_queries::<M>(shape, qkv, task, start, &mut scratch.queries);
+            let (queries, _) = scratch.queries.as_chunks::<M>();
+            blocks.score::<M, P>(queries, start == 0, |m, position| m * stride + position + LANES - origin, scores);
+        });
+    }
+    scratch.sums.clear();
+    for (m, scores) in scratch.scores.chunks_exact_mut(stride).enumerate() {
+        let position = first + m / group;
+        let (start, end) = (shape.first_seen(position) + LANES - origin, position + 1 + LANES - origin);
+        scratch.sums.push(softmax(scores, start, end, shape.scale, shape.soft_cap));
+    }
+    for start in (0..count).step_by(ROWS) {
+        with_rows!((count - start).min(ROWS), WIDE, M, P, {
+            pack_weights::<M>(
+                &scratch.scores,
+                start,
+                stride,
+                lowest + LANES - origin,
+                last + 1 + LANES - origin,
+                &mut scratch.weights,
+            );
+            let (weights, _) = scratch.weights.as_chunks::<M>();
+            let totals = &scratch.sums[start..][..M];
+            blocks.weigh::<M, P>(weights, lowest, start == 0, |m, column, values| {
+                write(shape, task, start + m, column, values, totals[m], output);
             });
-        }
-        scratch.sums.clear();
-        for (m, scores) in scratch.scores.chunks_exact_mut(stride).enumerate() {
-            let position = first + m / group;
-            let (start, end) = (shape.first_seen(position) + LANES - origin, position + 1 + LANES - origin);
-            scratch.sums.push(softmax(scores, start, end, shape.scale, shape.soft_cap));
-        }
-        for start in (0..count).step_by(ROWS) {
-            with_rows!((count - start).min(ROWS), M, P, {
-                pack_weights::<M>(&scratch.scores, start, stride, lowest + LANES - origin, last + 1 + LANES - origin, &mut scratch.weights);
-                let (weights, _) = scratch.weights.as_chunks::<M>();
-                let totals = &scratch.sums[start..][..M];
-                blocks.weigh::<M, P>(weights, lowest, start == 0, |m, column, values| {
-                    write(shape, task, start + m, column, values, totals[m], output);
-                });
-            });
-        }
+        });
     }
 }
 
@@ -448,5 +468,85 @@ fn write(
     let piece = unsafe { output.piece(row, head * shape.head_dim + column, length) };
     for (out, value) in piece.iter_mut().zip(values) {
         *out = *value / total;
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::cast_possible_truncation)]
+mod tests {
+    use super::*;
+    use crate::seed::Seed;
+    use rand::Rng;
+
+    /// `softmax(q K) V` of one query, in double precision.
+    fn reference(shape: &AttentionShape, rows: &[Vec<f32>], at: usize) -> Vec<f64> {
+        let dim = shape.head_dim;
+        let group = shape.heads / shape.kv_heads;
+        let mut y = Vec::new();
+        for head in 0..shape.heads {
+            let part = |row: usize, head: usize| &rows[row][head * dim..][..dim];
+            let (key_head, value_head) = (shape.heads + head / group, shape.heads + shape.kv_heads + head / group);
+            let seen = shape.first_seen(at)..at + 1;
+            let score = |key: usize| -> f64 {
+                let terms = part(at, head).iter().zip(part(key, key_head));
+                terms.map(|(q, k)| f64::from(*q) * f64::from(*k)).sum::<f64>() * f64::from(shape.scale)
+            };
+            let weights = seen.clone().map(|key| score(key).exp()).collect::<Vec<_>>();
+            let total = weights.iter().sum::<f64>();
+            for d in 0..dim {
+                let terms = seen.clone().zip(&weights);
+                y.push(terms.map(|(key, weight)| weight * f64::from(part(key, value_head)[d])).sum::<f64>() / total);
+            }
+        }
+        y
+    }
+
+    /// Heads in groups of 1, 2, 3 and 8, head sizes that fill panels and that do not, windows, paths of two spans; one row and
+    /// several; tiles for narrow and for wide registers.
+    #[test]
+    fn attention_is_its_definition_with_the_same_bits_whatever_the_tiles_and_the_rows() {
+        let mut stream = Seed(7).stream(&["attention"]);
+        for (heads, kv_heads, head_dim, window) in
+            [(2, 2, 16, None), (4, 2, 24, None), (6, 2, 64, Some(9)), (8, 1, 40, None), (5, 1, 96, Some(30))]
+        {
+            let scale = 0.3;
+            let shape = AttentionShape { heads, kv_heads, head_dim, scale, soft_cap: None, window };
+            let width = (heads + 2 * kv_heads) * head_dim;
+            let (first, length) = (21, 57);
+            let row = |_| (0..width).map(|_| stream.random_range(-1.0..1.0)).collect::<Vec<f32>>();
+            let rows = (0..length).map(row).collect::<Vec<_>>();
+            // Positions 0..21 in blocks 0 and 1, the rest in blocks of its own.
+            let place = |at: usize| {
+                if at < first { (at / LANES, at % LANES) } else { (2 + (at - first) / LANES, (at - first) % LANES) }
+            };
+            let mut groups = vec![[0.0; LANES]; 5 * shape.block_groups()];
+            for (at, row) in rows.iter().enumerate() {
+                let (block, lane) = place(at);
+                store_keys(&shape, &mut groups[block * shape.block_groups()..][..shape.block_groups()], lane, row);
+            }
+            let keys = Keys { groups: &groups };
+            let path = vec![
+                Span { start: 0, length: first, blocks: &[0, 1] },
+                Span { start: first, length: length - first, blocks: &[2, 3, 4] },
+            ];
+            let all = RowSpan { first_row: 0, rows: length - first, start: first, path };
+            let qkv = rows[first..].concat();
+            let mut together = vec![f32::NAN; all.rows * heads * head_dim];
+            attend(Isa::detected(), &shape, &qkv, std::slice::from_ref(&all), keys, &mut together);
+            for (at, y) in (first..).zip(together.chunks_exact(heads * head_dim)) {
+                for (found, expected) in y.iter().zip(reference(&shape, &rows, at)) {
+                    assert!((f64::from(*found) - expected).abs() < 1e-5, "{found} for {expected}");
+                }
+                let mut alone = vec![f32::NAN; heads * head_dim];
+                let output = SharedOutput::new(&mut alone, heads * head_dim);
+                for head in 0..kv_heads {
+                    let span = RowSpan { first_row: 0, rows: 1, start: at, path: all.path.clone() };
+                    let task = Task { span: &span, offset: 0, rows: 1, head, width };
+                    attend_task::<true>(&shape, &rows[at], &task, keys, &mut Scratch::default(), &output);
+                }
+                let bits = |values: &[f32]| values.iter().map(|value| value.to_bits()).collect::<Vec<_>>();
+                assert_eq!(bits(&alone), bits(y), "{heads} heads, position {at}");
+            }
+        }
     }
 }

@@ -56,7 +56,8 @@ impl Isa {
     }
 }
 
-/// Compiles a function once for each instruction set and picks by its first argument, an [`Isa`].
+/// Compiles a function once for each instruction set and picks by its first argument, an [`Isa`]. In its body, the constant
+/// `WIDE` says whether sixteen values are one register, of which there are thirty-two, instead of two of sixteen.
 ///
 /// All compilations have the same floating-point operations in the same order: the compiler may not reorder them, and
 /// `mul_add` is fused everywhere, so they give the same bits.
@@ -66,18 +67,18 @@ macro_rules! multiversion {
         $vis fn $name(isa: $crate::model::kernels::Isa, $($arg: $ty),*) $(-> $ret)? {
             #[inline(always)]
             #[allow(clippy::inline_always)]
-            fn body($($arg: $ty),*) $(-> $ret)? $body
+            fn body<const WIDE: bool>($($arg: $ty),*) $(-> $ret)? $body
 
             #[cfg(target_arch = "x86_64")]
             #[target_feature(enable = "avx2,fma")]
             fn avx2($($arg: $ty),*) $(-> $ret)? {
-                body($($arg),*)
+                body::<false>($($arg),*)
             }
 
             #[cfg(target_arch = "x86_64")]
             #[target_feature(enable = "avx2,fma,avx512f,avx512vl")]
             fn avx512($($arg: $ty),*) $(-> $ret)? {
-                body($($arg),*)
+                body::<true>($($arg),*)
             }
 
             match isa.0 {
@@ -89,7 +90,7 @@ macro_rules! multiversion {
                 #[cfg(target_arch = "x86_64")]
                 #[allow(unsafe_code)]
                 $crate::model::kernels::isa::Level::Avx512 => unsafe { avx512($($arg),*) },
-                $crate::model::kernels::isa::Level::Portable => body($($arg),*),
+                $crate::model::kernels::isa::Level::Portable => body::<false>($($arg),*),
             }
         }
     };

@@ -16,6 +16,9 @@ const DEPTH: usize = 256;
 /// The same where few rows read widened weights. A multiple of sixteen, as is the other.
 const THIN_DEPTH: usize = 64;
 
+/// Panels that a full block of rows takes at a time where registers are wide.
+const FULL_PANELS: usize = 2;
+
 /// Panels whose partial sums are kept at one time.
 const GROUP: usize = 4;
 
@@ -108,42 +111,71 @@ fn region(
 }
 
 multiversion! {
-    /// Groups of panels, then stretches of inputs, then panels, then blocks of rows: a panel's stretch is read from cache
-    /// by all blocks but the first, the rows' stretches lie in the second-level cache, and so do the partial sums of a
-    /// group, which an output sees only once they are whole.
     fn segment_region(segment: &Segment, tiles: &Tiles<'_>) {
-        let Tiles { x, blocks, w, panels, output } = tiles;
-        let inputs = w.inputs();
-        // Few rows read widened weights so few times that those must not leave the first-level cache.
-        let thin = blocks.len() == 1 && x.block_rows(blocks.start) < 4;
-        let depth = if thin && !segment.panels.are_single() { THIN_DEPTH } else { DEPTH };
-        let mut room = if segment.panels.are_single() { Vec::new() } else { vec![[0.0; LANES]; GROUP * depth] };
-        let mut partial = if inputs > depth { vec![[[[0.0; LANES]; GROUP]; ROWS]; blocks.len()] } else { Vec::new() };
-        for first in panels.clone().step_by(GROUP) {
-            let count = (panels.end - first).min(GROUP);
-            let mut biases = [[0.0; LANES]; GROUP];
-            for (p, bias) in biases.iter_mut().enumerate().take(count) {
-                *bias = w.panel_bias(first + p);
+        multiply_segment::<WIDE>(segment, tiles);
+    }
+}
+
+/// Groups of panels, then stretches of inputs, then panels, then blocks of rows: a panel's stretch is read from cache
+/// by all blocks but the first, the rows' stretches lie in the second-level cache, and so do the partial sums of a
+/// group, which an output sees only once they are whole.
+#[inline(always)]
+#[allow(clippy::inline_always)]
+fn multiply_segment<const WIDE: bool>(segment: &Segment, tiles: &Tiles<'_>) {
+    let Tiles { x, blocks, w, panels, output } = tiles;
+    let inputs = w.inputs();
+    // Few rows read widened weights so few times that those must not leave the first-level cache.
+    let thin = blocks.len() == 1 && x.block_rows(blocks.start) < 4;
+    let depth = match (thin && !segment.panels.are_single(), WIDE) {
+        (true, _) => THIN_DEPTH,
+        (false, true) => DEPTH / FULL_PANELS,
+        (false, false) => DEPTH,
+    };
+    let mut room = if segment.panels.are_single() { Vec::new() } else { vec![[0.0; LANES]; GROUP * depth] };
+    let mut partial = if inputs > depth { vec![[[[0.0; LANES]; GROUP]; ROWS]; blocks.len()] } else { Vec::new() };
+    for first in panels.clone().step_by(GROUP) {
+        let count = (panels.end - first).min(GROUP);
+        let mut biases = [[0.0; LANES]; GROUP];
+        for (p, bias) in biases.iter_mut().enumerate().take(count) {
+            *bias = w.panel_bias(first + p);
+        }
+        for start in (0..inputs).step_by(depth) {
+            let end = (start + depth).min(inputs);
+            let mut weights: [&[[f32; LANES]]; GROUP] = [&[]; GROUP];
+            let mut rest = room.as_mut_slice();
+            for (p, weights) in weights.iter_mut().enumerate().take(count) {
+                let (own, others) = rest.split_at_mut((end - start).min(rest.len()));
+                rest = others;
+                *weights = segment.panels.stretch(inputs, first + p - segment.first, start, end, own);
             }
-            for start in (0..inputs).step_by(depth) {
-                let end = (start + depth).min(inputs);
-                let mut weights: [&[[f32; LANES]]; GROUP] = [&[]; GROUP];
-                let mut rest = room.as_mut_slice();
-                for (p, weights) in weights.iter_mut().enumerate().take(count) {
-                    let (own, others) = rest.split_at_mut((end - start).min(rest.len()));
-                    rest = others;
-                    *weights = segment.panels.stretch(inputs, first + p - segment.first, start, end, own);
-                }
-                // What memory is asked for meanwhile: the next stretch of these panels, or the first of the next ones. Widened
-                // weights are read in one go, which the processor foresees by itself.
-                let next = segment.panels.are_single().then(|| weights.map(|panel| {
+            // What memory is asked for meanwhile: the next stretch of these panels, or the first of the next ones. Widened
+            // weights are read in one go, which the processor foresees by itself.
+            let next = segment.panels.are_single().then(|| {
+                weights.map(|panel| {
                     let panel = panel.as_ptr();
-                    if end < inputs { panel.wrapping_add(end - start) } else { panel.wrapping_sub(start).wrapping_add(GROUP * inputs) }
-                }));
-                let outputs = w.outputs();
-                let group = Group { x, blocks: blocks.clone(), first, count, weights, next, biases: &biases, start, end, inputs, outputs, output };
-                group.multiply(&mut partial);
-            }
+                    if end < inputs {
+                        panel.wrapping_add(end - start)
+                    } else {
+                        panel.wrapping_sub(start).wrapping_add(GROUP * inputs)
+                    }
+                })
+            });
+            let outputs = w.outputs();
+            let group = Group {
+                x,
+                blocks: blocks.clone(),
+                first,
+                count,
+                weights,
+                next,
+                biases: &biases,
+                start,
+                end,
+                inputs,
+                outputs,
+                output,
+            };
+            group.multiply::<WIDE>(&mut partial);
         }
     }
 }
@@ -182,30 +214,37 @@ impl Group<'_> {
     /// All blocks of rows, the last of which may have less than the others.
     #[inline(always)]
     #[allow(clippy::inline_always)]
-    fn multiply(&self, partial: &mut [Partial]) {
-        with_rows!(self.x.block_rows(self.blocks.end - 1), M, P, self.with_last::<M, P>(partial));
+    fn multiply<const WIDE: bool>(&self, partial: &mut [Partial]) {
+        with_rows!(self.x.block_rows(self.blocks.end - 1), WIDE, M, P, {
+            if WIDE {
+                self.with_last::<M, P, FULL_PANELS>(partial);
+            } else {
+                self.with_last::<M, P, 1>(partial);
+            }
+        });
     }
 
-    /// The last block, of `M` rows, takes `P` panels at a time; the full ones before it take one. While a panel is in the
-    /// cache, all blocks have their turn.
+    /// The last block, of `M` rows, takes `P` panels at a time, the full ones before it take `F`, of which `P` is a multiple.
+    /// While panels are in the cache, all blocks have their turn. Loops, not closures: a closure may be compiled apart, without
+    /// the instructions of its surroundings.
     #[inline(always)]
     #[allow(clippy::inline_always)]
-    fn with_last<const M: usize, const P: usize>(&self, partial: &mut [Partial]) {
+    fn with_last<const M: usize, const P: usize, const F: usize>(&self, partial: &mut [Partial]) {
         let last = self.blocks.end - 1;
-        let mut p = 0;
-        while p < self.count {
-            let together = if p + P <= self.count { P } else { 1 };
-            for p in p..p + together {
+        let whole = self.count / P * P;
+        for p in (0..whole).step_by(P) {
+            for p in (p..p + P).step_by(F) {
                 for block in self.blocks.start..last {
-                    self.tile::<ROWS, 1>(block, p, partial);
+                    self.tile::<ROWS, F>(block, p, partial);
                 }
             }
-            if together == P {
-                self.tile::<M, P>(last, p, partial);
-            } else {
-                self.tile::<M, 1>(last, p, partial);
+            self.tile::<M, P>(last, p, partial);
+        }
+        for p in whole..self.count {
+            for block in self.blocks.start..last {
+                self.tile::<ROWS, 1>(block, p, partial);
             }
-            p += together;
+            self.tile::<M, 1>(last, p, partial);
         }
     }
 
@@ -318,6 +357,21 @@ mod tests {
                     }
                 }
             }
+        }
+    }
+
+    /// The division into tiles for wide registers, in whatever instructions the tests are compiled for.
+    #[test]
+    fn tiles_of_wide_registers_give_the_same_bits() {
+        for (rows, inputs, outputs) in (1..9).chain([12, 17, 29]).map(|rows| (rows, 300, 170)) {
+            let (x, w) = (values("x", rows * inputs), values("w", outputs * inputs));
+            let expected = bits(&reference(&x, &w, None, inputs));
+            let (x, w) = (PackedRows::new(&x, inputs), PackedMatrix::stack(inputs, vec![(Values::Single(w), None)]));
+            let mut y = vec![f32::NAN; rows * outputs];
+            let output = SharedOutput::new(&mut y, outputs);
+            let tiles = Tiles { x: &x, blocks: 0..x.block_count(), w: &w, panels: 0..w.panel_count(), output: &output };
+            multiply_segment::<true>(&w.segments()[0], &tiles);
+            assert_eq!(bits(&y), expected, "{rows} rows");
         }
     }
 

@@ -93,38 +93,35 @@ fn prefetch(line: *const [f32; LANES]) {
 }
 
 /// Calls a block with two names bound to constants: a number of rows, 1 to 6, and how many panels to multiply them with at a
-/// time, so that there are chains enough to hide a chain's latency.
+/// time. A processor needs eight chains or so to hide a chain's latency; a panel is one chain a row where registers are wide,
+/// two where they are not, and those must fit the registers.
 macro_rules! with_rows {
-    ($rows:expr, $rows_of:ident, $panels:ident, $body:expr) => {
-        match $rows {
-            1 => {
-                const $rows_of: usize = 1;
-                const $panels: usize = 4;
+    ($rows:expr, $wide:expr, $rows_of:ident, $panels:ident, $body:expr) => {
+        with_rows!(@ $rows, $wide, $rows_of, $panels, $body, [1 4 4] [2 2 4] [3 2 4] [4 1 2] [5 1 2], [6 1 2])
+    };
+    (@ $rows:expr, $wide:expr, $rows_of:ident, $panels:ident, $body:expr,
+     $([$number:literal $narrow_panels:literal $wide_panels:literal])*, [$most:literal $narrow:literal $much:literal]) => {
+        match ($rows, $wide) {
+            $(
+                ($number, false) => {
+                    const $rows_of: usize = $number;
+                    const $panels: usize = $narrow_panels;
+                    $body
+                }
+                ($number, true) => {
+                    const $rows_of: usize = $number;
+                    const $panels: usize = $wide_panels;
+                    $body
+                }
+            )*
+            (_, false) => {
+                const $rows_of: usize = $most;
+                const $panels: usize = $narrow;
                 $body
             }
-            2 => {
-                const $rows_of: usize = 2;
-                const $panels: usize = 2;
-                $body
-            }
-            3 => {
-                const $rows_of: usize = 3;
-                const $panels: usize = 2;
-                $body
-            }
-            4 => {
-                const $rows_of: usize = 4;
-                const $panels: usize = 1;
-                $body
-            }
-            5 => {
-                const $rows_of: usize = 5;
-                const $panels: usize = 1;
-                $body
-            }
-            _ => {
-                const $rows_of: usize = 6;
-                const $panels: usize = 1;
+            (_, true) => {
+                const $rows_of: usize = $most;
+                const $panels: usize = $much;
                 $body
             }
         }
