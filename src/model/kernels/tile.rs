@@ -44,15 +44,15 @@ pub(super) fn accumulate_ahead<const M: usize, const P: usize, const S: usize>(
 ) {
     let mut sums = *acc;
     let panels = panels.map(|panel| &panel[..a.len()]);
-    let pieces = if ahead.count == 0 { 0 } else { a.len() / PIECE };
+    let pieces = if ahead.count == 0 { 1 } else { a.len().div_ceil(PIECE) };
+    let size = if ahead.count == 0 { a.len() } else { PIECE };
     for piece in 0..pieces {
         for i in ahead.count * piece / pieces..ahead.count * (piece + 1) / pieces {
             let line = ahead.start + i;
             prefetch(ahead.streams[line % S].wrapping_add(line / S));
         }
-        multiply(a, panels, piece * PIECE..(piece + 1) * PIECE, &mut sums);
+        multiply(a, panels, piece * size..((piece + 1) * size).min(a.len()), &mut sums);
     }
-    multiply(a, panels, pieces * PIECE..a.len(), &mut sums);
     *acc = sums;
 }
 
