@@ -17,6 +17,7 @@ use super::judging::{self, JudgeArgs};
 use super::options::{PerturbationArgs, ReportOptions, TaskArgs, override_decoding};
 use super::progress::note;
 use super::{Exit, report, score};
+use crate::analyze::number::counted;
 use crate::data::{Limit, TaskSource, instances};
 use crate::instance::Presentation;
 use crate::model::checkpoint::TemplateChoice;
@@ -196,16 +197,15 @@ fn size_words(questions: &Questions) -> String {
     let size = questions.plan.size();
     let likelihoods = match size.likelihoods {
         0 => String::new(),
-        count => format!(", {count} texts for likelihoods"),
+        texts => format!(", {} for likelihoods", counted(texts, "text")),
     };
     format!(
-        "{} tasks, {} instances, {} questions in all wordings, {} prompt sets for POSIX{likelihoods}; {} variants could not \
-         be made",
-        questions.tasks.len(),
-        size.instances,
-        size.judged,
-        size.prompt_sets,
-        size.skipped
+        "{}, {}, {} in all wordings, {} for POSIX{likelihoods}; {} could not be made",
+        counted(questions.tasks.len(), "task"),
+        counted(size.instances, "instance"),
+        counted(size.judged, "question"),
+        counted(size.prompt_sets, "prompt set"),
+        counted(size.skipped, "variant")
     )
 }
 

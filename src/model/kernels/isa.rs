@@ -57,7 +57,7 @@ impl Isa {
 }
 
 /// Compiles a function once for each instruction set and picks by its first argument, an [`Isa`]. In its body, the constant
-/// `WIDE` says whether sixteen values are one register, of which there are thirty-two, instead of two of sixteen.
+/// `WIDE` says whether sixteen values are one register, of which there are thirty-two.
 ///
 /// All compilations have the same floating-point operations in the same order: the compiler may not reorder them, and
 /// `mul_add` is fused everywhere, so they give the same bits.

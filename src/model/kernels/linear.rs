@@ -10,13 +10,14 @@ use super::pack::Segment;
 use super::tile::{Ahead, accumulate_ahead, with_rows};
 use super::{Isa, LANES, PARALLEL_WORK, PackedMatrix, PackedRows, ROWS};
 
-/// Inputs handled before the partial sums go back to memory: a panel's stretch stays in the first-level cache.
+/// Inputs handled before the partial sums go back to memory: a panel's stretch stays in the first-level cache. Half of it
+/// where full blocks take two panels at a time.
 const DEPTH: usize = 256;
 
 /// The same where few rows read widened weights. A multiple of sixteen, as is the other.
 const THIN_DEPTH: usize = 64;
 
-/// Panels that a full block of rows takes at a time where registers are wide.
+/// Panels that a full block of rows takes at a time where registers are wide; what `with_rows!` says of six rows.
 const FULL_PANELS: usize = 2;
 
 /// Panels whose partial sums are kept at one time.
@@ -116,8 +117,8 @@ multiversion! {
     }
 }
 
-/// Groups of panels, then stretches of inputs, then panels, then blocks of rows: a panel's stretch is read from cache
-/// by all blocks but the first, the rows' stretches lie in the second-level cache, and so do the partial sums of a
+/// Groups of panels, then stretches of inputs, then panels, then blocks of rows: a panel's stretch is asked for while the one
+/// before is multiplied and stays in the cache for all blocks, the rows' stretches lie in the second-level cache, and so do the partial sums of a
 /// group, which an output sees only once they are whole.
 #[inline(always)]
 #[allow(clippy::inline_always)]
@@ -148,16 +149,14 @@ fn multiply_segment<const WIDE: bool>(segment: &Segment, tiles: &Tiles<'_>) {
                 rest = others;
                 *weights = segment.panels.stretch(inputs, first + p - segment.first, start, end, own);
             }
-            // What memory is asked for meanwhile: the next stretch of these panels, or the first of the next ones. Widened
-            // weights are read in one go, which the processor foresees by itself.
-            let next = segment.panels.are_single().then(|| {
-                weights.map(|panel| {
-                    let panel = panel.as_ptr();
-                    if end < inputs {
-                        panel.wrapping_add(end - start)
-                    } else {
-                        panel.wrapping_sub(start).wrapping_add(GROUP * inputs)
-                    }
+            // What memory is asked for meanwhile: the next stretch of these panels, or the first of the next ones, which another
+            // task may have. Widened weights are read in one go, which the processor foresees by itself.
+            let following = first + 2 * GROUP <= segment.first + segment.count;
+            let asks = segment.panels.are_single() && count == GROUP && (end < inputs || following);
+            let next = asks.then(|| {
+                weights.map(|panel| match panel.as_ptr() {
+                    panel if end < inputs => panel.wrapping_add(end - start),
+                    panel => panel.wrapping_sub(start).wrapping_add(GROUP * inputs),
                 })
             });
             let outputs = w.outputs();
@@ -207,6 +206,33 @@ struct Group<'a> {
     output: &'a SharedOutput<'a>,
 }
 
+/// Lines that are asked for by some tiles in turn, as many by each.
+struct Turns {
+    next: Option<[*const [f32; LANES]; GROUP]>,
+    first: usize,
+    lines: usize,
+    /// How many turns there are.
+    count: usize,
+    done: usize,
+}
+
+impl Turns {
+    /// The next tile's share; nothing after the last turn.
+    #[inline(always)]
+    #[allow(clippy::inline_always)]
+    fn next(&mut self) -> Ahead<GROUP> {
+        match self.next {
+            Some(next) if self.done < self.count => {
+                let line = |turn: usize| self.lines * turn / self.count;
+                let (from, to) = (line(self.done), line(self.done + 1));
+                self.done += 1;
+                Ahead::new(next, self.first + from, to - from)
+            }
+            _ => Ahead::NONE,
+        }
+    }
+}
+
 /// Sums of one block of rows that are not whole yet.
 type Partial = [[[f32; LANES]; GROUP]; ROWS];
 
@@ -230,45 +256,42 @@ impl Group<'_> {
     #[inline(always)]
     #[allow(clippy::inline_always)]
     fn with_last<const M: usize, const P: usize, const F: usize>(&self, partial: &mut [Partial]) {
+        debug_assert!(P.is_multiple_of(F) || self.blocks.len() == 1, "{F} panels at a time do not make {P}");
         let last = self.blocks.end - 1;
+        // A last block of so few rows that it waits for the cache anyway asks for nothing, nor do many blocks, beside which
+        // memory is no matter; a row alone reads four panels at a time, which the processor foresees.
+        let blocks = self.blocks.len() - usize::from(M == 1 || (M == 2 && self.blocks.len() > 1));
+        let full = last - self.blocks.start;
         let whole = self.count / P * P;
-        for p in (0..whole).step_by(P) {
-            for p in (p..p + P).step_by(F) {
+        for first in (0..whole).step_by(P) {
+            let count = if blocks <= ASKING { full * (P / F) + blocks - full } else { 0 };
+            let stretch = self.end - self.start;
+            let mut turns = Turns { next: self.next, first: first * stretch, lines: P * stretch, count, done: 0 };
+            for p in (first..first + P).step_by(F) {
                 for block in self.blocks.start..last {
-                    self.tile::<ROWS, F>(block, p, partial);
+                    self.tile::<ROWS, F>(block, p, turns.next(), partial);
                 }
             }
-            self.tile::<M, P>(last, p, partial);
+            self.tile::<M, P>(last, first, turns.next(), partial);
         }
+        // Panels that are fewer than a group ask for nothing.
         for p in whole..self.count {
             for block in self.blocks.start..last {
-                self.tile::<ROWS, 1>(block, p, partial);
+                self.tile::<ROWS, 1>(block, p, Ahead::NONE, partial);
             }
-            self.tile::<M, 1>(last, p, partial);
-        }
-    }
-
-    /// The share of a block of rows in what is asked for while `panels` panels from `p` on are multiplied. A last block of so
-    /// few rows that it waits for the cache anyway asks for nothing, nor do many blocks, beside which memory is no matter.
-    #[inline(always)]
-    #[allow(clippy::inline_always)]
-    fn ahead(&self, block: usize, p: usize, panels: usize) -> Ahead<GROUP> {
-        let rows = self.x.block_rows(self.blocks.end - 1);
-        let idle = rows == 1 || (rows == 2 && self.blocks.len() > 1);
-        let (at, asking) = (block - self.blocks.start, self.blocks.len() - usize::from(idle));
-        match self.next {
-            Some(next) if at < asking && asking <= ASKING => {
-                let stretch = self.end - self.start;
-                let line = |at: usize| panels * stretch * at / asking;
-                Ahead::new(next, p * stretch + line(at), line(at + 1) - line(at))
-            }
-            _ => Ahead::NONE,
+            self.tile::<M, 1>(last, p, Ahead::NONE, partial);
         }
     }
 
     #[inline(always)]
     #[allow(clippy::inline_always)]
-    fn tile<const M: usize, const P: usize>(&self, block: usize, p: usize, partial: &mut [Partial]) {
+    fn tile<const M: usize, const P: usize>(
+        &self,
+        block: usize,
+        p: usize,
+        ahead: Ahead<GROUP>,
+        partial: &mut [Partial],
+    ) {
         let mut partial = partial.get_mut(block - self.blocks.start);
         let (rows, _) = self.x.block(block).as_chunks::<M>();
         let mut panels: [&[[f32; LANES]]; P] = [&[]; P];
@@ -280,7 +303,7 @@ impl Group<'_> {
                 _ => sums[m].copy_from_slice(&self.biases[p..p + P]),
             }
         }
-        accumulate_ahead(&rows[self.start..self.end], panels, self.ahead(block, p, P), &mut sums);
+        accumulate_ahead(&rows[self.start..self.end], panels, ahead, &mut sums);
         if self.end < self.inputs {
             if let Some(partial) = &mut partial {
                 for m in 0..M {

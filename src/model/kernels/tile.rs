@@ -93,8 +93,9 @@ fn prefetch(line: *const [f32; LANES]) {
 }
 
 /// Calls a block with two names bound to constants: a number of rows, 1 to 6, and how many panels to multiply them with at a
-/// time. A processor needs eight chains or so to hide a chain's latency; a panel is one chain a row where registers are wide,
-/// two where they are not, and those must fit the registers.
+/// time. A processor needs eight chains or so to hide a chain's latency, and they must fit the registers: a panel is one a row
+/// of thirty-two where registers are wide, and two of sixteen in AVX2, by which everything else is divided too. One row waits for
+/// memory however many chains it has.
 macro_rules! with_rows {
     ($rows:expr, $wide:expr, $rows_of:ident, $panels:ident, $body:expr) => {
         with_rows!(@ $rows, $wide, $rows_of, $panels, $body, [1 4 4] [2 2 4] [3 2 4] [4 1 2] [5 1 2], [6 1 2])
