@@ -23,9 +23,6 @@ const FULL_PANELS: usize = 2;
 /// Panels whose partial sums are kept at one time.
 const GROUP: usize = 4;
 
-/// Blocks of rows up to which the panels to come are asked for.
-const ASKING: usize = 16;
-
 /// Blocks of rows that one task handles at most.
 const TASK_BLOCKS: usize = 32;
 
@@ -258,13 +255,13 @@ impl Group<'_> {
     fn with_last<const M: usize, const P: usize, const F: usize>(&self, partial: &mut [Partial]) {
         debug_assert!(P.is_multiple_of(F) || self.blocks.len() == 1, "{F} panels at a time do not make {P}");
         let last = self.blocks.end - 1;
-        // A last block of so few rows that it waits for the cache anyway asks for nothing, nor do many blocks, beside which
-        // memory is no matter; a row alone reads four panels at a time, which the processor foresees.
+        // A last block of so few rows that it waits for the cache anyway asks for nothing, nor does a row alone, which reads four
+        // panels at a time: the processor foresees that.
         let blocks = self.blocks.len() - usize::from(M == 1 || (M == 2 && self.blocks.len() > 1));
         let full = last - self.blocks.start;
         let whole = self.count / P * P;
         for first in (0..whole).step_by(P) {
-            let count = if blocks <= ASKING { full * (P / F) + blocks - full } else { 0 };
+            let count = full * (P / F) + blocks - full;
             let stretch = self.end - self.start;
             let mut turns = Turns { next: self.next, first: first * stretch, lines: P * stretch, count, done: 0 };
             for p in (first..first + P).step_by(F) {

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::LANES;
 
-/// Inputs multiplied between two requests for what lies ahead.
+/// Inputs multiplied at least between two requests for what lies ahead.
 const PIECE: usize = 8;
 
 /// Lines of panels that the processor shall fetch while it multiplies: line `i` of `count` from `start` on is line `i / S` of
@@ -44,14 +44,21 @@ pub(super) fn accumulate_ahead<const M: usize, const P: usize, const S: usize>(
 ) {
     let mut sums = *acc;
     let panels = panels.map(|panel| &panel[..a.len()]);
-    let pieces = if ahead.count == 0 { 1 } else { a.len().div_ceil(PIECE) };
-    let size = if ahead.count == 0 { a.len() } else { PIECE };
-    for piece in 0..pieces {
-        for i in ahead.count * piece / pieces..ahead.count * (piece + 1) / pieces {
-            let line = ahead.start + i;
+    let (count, length) = (ahead.count, a.len());
+    let (size, each) = match count {
+        0 => (length, 0),
+        _ if count * PIECE < length => (length / count, 1),
+        _ => (PIECE, count.div_ceil(length.div_ceil(PIECE))),
+    };
+    let (mut start, mut asked) = (0, 0);
+    while start < length {
+        let asking = (asked + each).min(count);
+        for line in ahead.start + asked..ahead.start + asking {
             prefetch(ahead.streams[line % S].wrapping_add(line / S));
         }
-        multiply(a, panels, piece * size..((piece + 1) * size).min(a.len()), &mut sums);
+        let end = (start + size).min(length);
+        multiply(a, panels, start..end, &mut sums);
+        (start, asked) = (end, asking);
     }
     *acc = sums;
 }
