@@ -15,8 +15,8 @@ def check(answers, warm, asked, peer):
         checks["choices"] = choices(answers["choices"])
     if "posix" in answers:
         checks["posix"] = posix(answers["posix"])
-    if "generate" in answers:
-        checks["generate"] = generate(answers["generate"], asked["prompts"], peer)
+    for work in {"generate", "stepwise"} & set(answers):
+        checks[work] = generate(answers[work], asked["prompts"], peer)
     if "train" in answers:
         checks["train"] = train(warm["train"], answers["train"])
     if "process" in answers:

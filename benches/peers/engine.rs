@@ -17,7 +17,7 @@ use wit_eval::data::{Catalog, InstanceOptions, instances};
 use wit_eval::instance::Presentation;
 use wit_eval::instruction::{TokenRole, TokenizedExample};
 use wit_eval::model::checkpoint::{Checkpoint, CheckpointOptions};
-use wit_eval::model::engine::{EngineOptions, GenerationRequest};
+use wit_eval::model::engine::{EngineOptions, GenerationRequest, Guesses};
 use wit_eval::model::kernels::{self, Isa, PackedMatrix, PackedRows, Values, WeightType};
 use wit_eval::perturb::Perturber;
 use wit_eval::plan::{Plan, PlanSettings};
@@ -40,8 +40,14 @@ use wit_eval::weighting::Weighting;
 #[derive(Deserialize)]
 #[serde(tag = "work", rename_all = "snake_case", deny_unknown_fields)]
 enum Work {
-    /// Loads a checkpoint.
-    Open { checkpoint: PathBuf, threads: usize, dtype: String },
+    /// Loads a checkpoint. With `stepwise`, generations get one token a pass.
+    Open {
+        checkpoint: PathBuf,
+        threads: usize,
+        dtype: String,
+        #[serde(default)]
+        stepwise: bool,
+    },
     /// Scores the choices of a task's questions.
     Choices { include_path: PathBuf, task: String },
     /// POSIX over sets of prompts.
@@ -108,14 +114,15 @@ fn processor_seconds() -> f64 {
 impl Worker {
     fn answer(&mut self, work: Work) -> anyhow::Result<Value> {
         match work {
-            Work::Open { checkpoint, threads, dtype } => {
+            Work::Open { checkpoint, threads, dtype, stepwise } => {
                 let watch = Watch::start();
                 let weight_type = match dtype.as_str() {
                     "float32" => WeightType::Stored,
                     "bfloat16" => WeightType::Bfloat16,
                     other => bail!("dtype `{other}` is not known here"),
                 };
-                let engine = EngineOptions { threads: Some(threads), weight_type, ..EngineOptions::default() };
+                let lookup = !stepwise;
+                let engine = EngineOptions { threads: Some(threads), weight_type, lookup, ..EngineOptions::default() };
                 let options = LocalOptions { engine, date: None };
                 self.model = Some(LocalModel::open(&checkpoint, &CheckpointOptions::default(), &options)?);
                 Ok(json!({ "time": watch.read(), "isa": Isa::detected().name() }))
@@ -224,6 +231,7 @@ fn generate(model: &LocalModel, prompts: Vec<Vec<u32>>, max_new_tokens: usize) -
     let requests = prompts.into_iter().map(request).collect::<Vec<_>>();
     let mut ids: Vec<Option<Vec<u32>>> = requests.iter().map(|_| None).collect();
     let mut fault = None;
+    let before = model.engine().guesses();
     let watch = Watch::start();
     model.engine().generate(&requests, &|_| String::new(), &mut |at, result| match (result, ids.get_mut(at)) {
         (Ok(generation), Some(slot)) => *slot = Some(generation.token_ids),
@@ -233,7 +241,10 @@ fn generate(model: &LocalModel, prompts: Vec<Vec<u32>>, max_new_tokens: usize) -
     let time = watch.read();
     match fault {
         Some(error) => Err(error.into()),
-        None => Ok(json!({ "time": time, "ids": ids })),
+        None => {
+            let Guesses { right, wrong } = model.engine().guesses();
+            Ok(json!({ "time": time, "ids": ids, "right": right - before.right, "wrong": wrong - before.wrong }))
+        }
     }
 }
 

@@ -212,6 +212,11 @@ class Bench:
     def both(self, work, **given):
         self.alternate(work, partial(self.ours.ask, work, **given), partial(self.peer.ask, work, **given))
 
+    def another_engine(self, name, **options):
+        engine = Side("wit-eval", [*self.ours.process.args], self.folder, self.env, self.given.work / f"{name}.log")
+        engine.ask("open", checkpoint=self.model, threads=self.given.threads, **options)
+        return engine
+
     def choices(self):
         self.both("choices", include_path=self.tasks, task="peers_choice")
 
@@ -224,7 +229,13 @@ class Bench:
         self.alternate("posix", ours, peer, warm=False)
 
     def generate(self):
-        self.both("generate", prompts=self.asked["prompts"], max_new_tokens=self.asked["sizes"]["new_tokens"])
+        """As the program does it, and with one token a pass: the first goes by the text, the second does not."""
+        asked = {"prompts": self.asked["prompts"], "max_new_tokens": self.asked["sizes"]["new_tokens"]}
+        self.both("generate", **asked)
+        engine = self.another_engine("stepwise", dtype="float32", stepwise=True)
+        ours, peer = (partial(side.ask, "generate", **asked) for side in (engine, self.peer))
+        self.alternate("stepwise", ours, peer)
+        engine.close()
 
     def train(self):
         opened = {"checkpoint": self.model, "sequences": self.asked["sequences"], "settings": OPTIMIZING}
@@ -237,9 +248,8 @@ class Bench:
 
     def bfloat16(self):
         """Ours holds the weights in bfloat16 and computes in float32; the peer computes in bfloat16."""
-        engine = Side("wit-eval", [*self.ours.process.args], self.folder, self.env, self.given.work / "ours16.log")
-        for side in (engine, self.peer):
-            side.ask("open", checkpoint=self.model, threads=self.given.threads, dtype="bfloat16")
+        engine = self.another_engine("bfloat16", dtype="bfloat16")
+        self.peer.ask("open", checkpoint=self.model, threads=self.given.threads, dtype="bfloat16")
         asked = {"include_path": self.tasks, "task": "peers_choice"}
         peer = partial(self.peer.ask, "choices", **asked, dtype="bfloat16")
         self.alternate("bfloat16", partial(engine.ask, "choices", **asked), peer)

@@ -101,6 +101,13 @@ impl Forest {
         first_row
     }
 
+    /// Forgets a run's tokens but the first so many. What is computed of the others is written over by those to come.
+    pub fn truncate(&mut self, run: RunId, length: usize) {
+        if let Some(run) = self.runs.get_mut(run.0) {
+            run.length = run.length.min(length);
+        }
+    }
+
     /// The position after a run's last token.
     pub fn end(&self, run: RunId) -> usize {
         self.start(run) + self.length(run)

@@ -3,7 +3,7 @@
 use candle_core::{D, DType, Tensor};
 use rayon::prelude::*;
 
-use super::ops::{capped, normalized, plain_linear, with_values};
+use super::ops::{capped, normalized, plain_linear, select_rows, with_values};
 use super::parameters::{Gains, Projection};
 use super::{Decoder, DecoderError, Path};
 use crate::model::kernels::{self, Isa, LANES, NormForm, PackedMatrix, PackedRows, TileSummary};
@@ -80,14 +80,11 @@ impl Decoder {
     /// The values of some rows of a batch's hidden states.
     pub fn rows(&self, hidden: &Tensor, rows: &[usize]) -> Result<Vec<f32>, DecoderError> {
         let width = self.architecture.hidden;
+        if rows.is_empty() {
+            return Ok(Vec::new());
+        }
         if self.path == Path::Plain {
-            let index = rows.iter().map(|row| u32::try_from(*row).unwrap_or(u32::MAX)).collect::<Vec<_>>();
-            if index.is_empty() {
-                return Ok(Vec::new());
-            }
-            let index = Tensor::from_vec(index, rows.len(), hidden.device())?;
-            let states = hidden.index_select(&index, 0)?.to_dtype(DType::F32)?;
-            return Ok(states.flatten_all()?.to_vec1()?);
+            return Ok(select_rows(hidden, rows)?.to_dtype(DType::F32)?.flatten_all()?.to_vec1()?);
         }
         with_values(hidden, |values| {
             let row = |row: &usize| values.get(row * width..(row + 1) * width).unwrap_or_default();

@@ -147,6 +147,33 @@ impl Decoder {
     /// Runs a batch through all layers; keys and values of its rows are added to the cache (on the plain path only if it
     /// is one that keeps them, see [`KvCache::keeping_tensors`]). The result, of shape `(rows, hidden)`, is what the final norm takes.
     pub fn hidden(&self, batch: &Batch, forest: &Forest, cache: &mut KvCache) -> Result<Tensor, DecoderError> {
+        self.network(batch, forest, cache, None)
+    }
+
+    /// The same for some rows alone, as values of one after another: behind its attention, the last layer is computed only
+    /// for these.
+    pub fn states(
+        &self,
+        batch: &Batch,
+        forest: &Forest,
+        cache: &mut KvCache,
+        rows: &[usize],
+    ) -> Result<Vec<f32>, DecoderError> {
+        if rows.len() >= batch.tokens.len() {
+            return self.rows(&self.hidden(batch, forest, cache)?, rows);
+        }
+        let hidden = self.network(batch, forest, cache, Some(rows))?;
+        self.rows(&hidden, &(0..rows.len()).collect::<Vec<_>>())
+    }
+
+    /// The hidden states of the `wanted` rows, or of all. Where none is wanted, what comes back is of no use.
+    fn network(
+        &self,
+        batch: &Batch,
+        forest: &Forest,
+        cache: &mut KvCache,
+        wanted: Option<&[usize]>,
+    ) -> Result<Tensor, DecoderError> {
         self.check(batch)?;
         let scale = self.architecture.embedding.scale;
         match self.path {
@@ -156,9 +183,9 @@ impl Decoder {
                 let mut work = std::mem::take(&mut *self.work.lock().unwrap_or_else(PoisonError::into_inner));
                 let mut ops = Fused::new(isa, &mut work, &self.architecture, (batch, forest), cache);
                 let x = ops.embed(&self.embeddings, scale, &self.head)?;
-                let x = self.through_layers(&mut ops, x)?;
+                let x = self.through_layers(&mut ops, x, wanted)?;
                 *self.work.lock().unwrap_or_else(PoisonError::into_inner) = work;
-                Ok(Tensor::from_vec(x, (batch.tokens.len(), self.architecture.hidden), &Device::Cpu)?)
+                Ok(Tensor::from_vec(x, ((), self.architecture.hidden), &Device::Cpu)?)
             }
             Path::Plain => {
                 let x = ops::plain_embed(&self.embeddings, scale, batch)?;
@@ -167,16 +194,28 @@ impl Decoder {
                     Some(kept) => Plain::kept(&self.architecture, (batch, forest), kept, kind)?,
                     None => Plain::new(&self.architecture, batch, forest, kind)?,
                 };
-                self.through_layers(&mut ops, x)
+                self.through_layers(&mut ops, x, wanted)
             }
         }
     }
 
-    fn through_layers<O: Operations>(&self, ops: &mut O, mut x: O::Rows) -> Result<O::Rows, DecoderError> {
+    fn through_layers<O: Operations>(
+        &self,
+        ops: &mut O,
+        mut x: O::Rows,
+        wanted: Option<&[usize]>,
+    ) -> Result<O::Rows, DecoderError> {
+        let last = self.layers.len().saturating_sub(1);
         for (index, (layer, shape)) in self.layers.iter().zip(&self.architecture.layers).enumerate() {
             let qkv = ops.projected(&x, layer.attention_norm.as_ref(), &layer.qkv)?;
             let qkv = ops.positioned(qkv, &shape.attention, layer.query_key_norm.as_ref())?;
-            let attended = ops.attention(qkv, index, &shape.attention)?;
+            let mut attended = ops.attention(qkv, index, &shape.attention)?;
+            if let Some(rows) = wanted.filter(|_| index == last) {
+                if rows.is_empty() {
+                    return Ok(x);
+                }
+                (x, attended) = (ops.picked(x, rows)?, ops.picked(attended, rows)?);
+            }
             let up = |ops: &mut O, x: &O::Rows| ops.projected(x, layer.feed_forward_norm.as_ref(), &layer.up);
             let parallel = if shape.parallel { Some(up(ops, &x)?) } else { None };
             let norm = layer.post_attention_norm.as_ref();

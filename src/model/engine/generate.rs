@@ -1,5 +1,7 @@
 //! Continuing prompts, many at a time.
 
+use std::sync::atomic::Ordering;
+
 use super::generation::{GenerationRequest, Writing};
 use super::prefix_tree::Sequence;
 use super::session::{Passed, Session};
@@ -68,6 +70,8 @@ struct Active<'a> {
     prompt: usize,
     run: RunId,
     writing: Writing<'a>,
+    /// Tokens in the present batch behind the newest one, which may be right.
+    guess: Vec<u32>,
     states: Vec<f32>,
 }
 
@@ -168,16 +172,25 @@ impl Desk<'_, '_> {
         self.coming.extend(prompts.walk.admit(session, wanted, idle, behind));
     }
 
-    /// One batch: every generation's newest token, and prompts in the rows that are left. Prompts that are computed by then
-    /// become generations. Gives an answer for each generation.
+    /// One batch: every generation's newest token with what is guessed to follow, and prompts in the rows that are left.
+    /// Prompts that are computed by then become generations. Gives each generation's answers, one after another: one more
+    /// than there are guessed tokens.
     fn step(&mut self, session: &mut Session, prompts: &mut Prompts<'_>) -> Result<Vec<RowAnswer>, EngineError> {
         let mut batch = Batch::default();
-        for one in &self.active {
-            let newest = one.writing.tokens.last().map_or(&[][..], std::slice::from_ref);
-            session.forest.append(one.run, newest, &mut batch);
+        let max_rows = self.engine.max_batch_tokens();
+        let mut free_rows = max_rows.saturating_sub(self.active.len());
+        let rows = self.active.len() + prompts.walk.unfinished_tokens().min(free_rows);
+        for one in &mut self.active {
+            if self.engine.options.lookup {
+                one.guess = one.writing.guess(rows);
+                one.guess.truncate(free_rows);
+                free_rows -= one.guess.len();
+            }
+            let newest = one.writing.tokens.last().into_iter().chain(&one.guess).copied();
+            session.forest.append(one.run, &newest.collect::<Vec<_>>(), &mut batch);
         }
         let mut rows = (0..batch.tokens.len()).collect::<Vec<_>>();
-        let ended = prompts.walk.fill(session, &mut batch, self.engine.max_batch_tokens());
+        let ended = prompts.walk.fill(session, &mut batch, max_rows);
         let ended = ended.into_iter().filter(|stretch| stretch.ends).collect::<Vec<_>>();
         rows.extend(self.start(session, prompts, |prompts, prompt| {
             let node = prompts.walk.end_of(prompt)?;
@@ -186,7 +199,8 @@ impl Desk<'_, '_> {
         let asked = rows.len();
         rows.extend(ended.iter().map(Stretch::last_row));
         let kept = self.start(session, prompts, |prompts, prompt| Some(prompts.end(prompt)?.1.to_vec())).concat();
-        let queries = self.active.iter().map(|one| one.writing.query()).collect::<Vec<_>>();
+        let queries = self.active.iter().flat_map(|one| (0..=one.guess.len()).map(|_| one.writing.query()));
+        let queries = queries.collect::<Vec<_>>();
         let Passed { states, answers } = self.engine.pass(session, &batch, &rows, &kept, &queries)?;
         let width = self.engine.width();
         let (subjects, of_ended) = states.split_at_checked(asked * width).unwrap_or_default();
@@ -196,8 +210,11 @@ impl Desk<'_, '_> {
             }
         }
         if self.manner == Manner::Tokens {
-            let subjects = subjects.chunks_exact(width).chain(kept.chunks_exact(width));
-            self.active.iter_mut().zip(subjects).for_each(|(one, state)| one.states.extend_from_slice(state));
+            let mut subjects = subjects.chunks_exact(width).chain(kept.chunks_exact(width));
+            for one in &mut self.active {
+                let of_one = subjects.by_ref().take(one.guess.len() + 1);
+                of_one.for_each(|state| one.states.extend_from_slice(state));
+            }
         }
         Ok(answers)
     }
@@ -221,19 +238,31 @@ impl Desk<'_, '_> {
             all.push(found);
             let writing = Writing::new(request, max_length, self.manner == Manner::Texts);
             let run = session.branch(Some(end), writing.limit());
-            self.active.push(Active { prompt, run, writing, states: Vec::new() });
+            self.active.push(Active { prompt, run, writing, guess: Vec::new(), states: Vec::new() });
         }
         all
     }
 
-    /// Chooses every generation's next token; finished ones are reported and leave.
+    /// Chooses every generation's next token, or tokens; finished ones are reported and leave.
     fn choose(&mut self, session: &mut Session, prompts: &mut Prompts<'_>, answers: &[RowAnswer], done: Finished<'_>) {
         let mut left = Vec::with_capacity(self.active.len());
-        for (mut one, answer) in self.active.drain(..).zip(answers) {
+        let mut answers = answers;
+        for mut one in self.active.drain(..) {
+            let of_one;
+            (of_one, answers) = answers.split_at_checked(one.guess.len() + 1).unwrap_or_default();
+            let guess = std::mem::take(&mut one.guess);
+            let known = one.writing.tokens.len();
             let finish = match one.writing.limit() {
                 0 => Ok(Some(FinishReason::Length)),
-                _ => one.writing.advance(answer, self.text_of),
+                _ => one.writing.advance(of_one, &guess, self.text_of),
             };
+            // Of the pass, what belongs to the reply: the newest token is not computed, but chosen from a state.
+            let chosen = one.writing.tokens.len();
+            session.forest.truncate(one.run, chosen.saturating_sub(1));
+            one.states.truncate(chosen * self.engine.width());
+            let right = (chosen - known).saturating_sub(1).min(guess.len());
+            self.engine.right_guesses.fetch_add(right as u64, Ordering::Relaxed);
+            self.engine.wrong_guesses.fetch_add((guess.len() - right) as u64, Ordering::Relaxed);
             let written = match finish {
                 Ok(None) => {
                     left.push(one);

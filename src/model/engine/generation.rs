@@ -2,6 +2,7 @@
 
 use rand_chacha::ChaCha8Rng;
 
+use super::lookup::{Lookup, Text};
 use super::sampling::draw;
 use super::stop::StopStrings;
 use super::{Detokenize, EngineError};
@@ -46,7 +47,8 @@ pub(super) struct Writing<'a> {
     stream: Option<ChaCha8Rng>,
     /// Tokens that still fit behind the prompt.
     limit: usize,
-    prompt_tokens_cut: usize,
+    prompt: &'a [u32],
+    lookup: Lookup,
     pub tokens: Vec<u32>,
 }
 
@@ -59,10 +61,11 @@ impl<'a> Writing<'a> {
         };
         Self {
             request,
+            prompt: request.kept_prompt(max_length),
+            lookup: Lookup::default(),
             stops: StopStrings::new(if stops { &request.decoding.stop } else { &[] }),
             stream,
             limit: request.new_tokens(max_length),
-            prompt_tokens_cut: request.prompt.len() - request.kept_prompt(max_length).len(),
             tokens: Vec::new(),
         }
     }
@@ -77,8 +80,40 @@ impl<'a> Writing<'a> {
         RowQuery { targets: Vec::new(), all_logits: self.stream.is_some() }
     }
 
-    /// Chooses and appends the next token; tells why the generation ends, if it does.
+    /// What the next tokens may be, for a batch of so many rows: see [`Lookup::guess`]. Only likeliest tokens are guessed.
+    pub fn guess(&self, rows: usize) -> Vec<u32> {
+        if self.stream.is_some() {
+            return Vec::new();
+        }
+        // Behind the last one that is guessed, another is chosen.
+        let limit = self.limit.saturating_sub(self.tokens.len() + 1);
+        self.lookup.guess(Text { prompt: self.prompt, reply: &self.tokens }, rows, limit)
+    }
+
+    /// Chooses and appends next tokens: from the first answer, and from each that comes after a guess that was right.
+    /// `answers` has one more than `guess`. Tells why the generation ends, if it does.
     pub fn advance(
+        &mut self,
+        answers: &[RowAnswer],
+        guess: &[u32],
+        text_of: Detokenize<'_>,
+    ) -> Result<Option<FinishReason>, EngineError> {
+        let mut guess = guess.iter();
+        for answer in answers {
+            let finish = self.choose(answer, text_of)?;
+            if finish.is_some() {
+                return Ok(finish);
+            }
+            self.lookup.saw_newest(Text { prompt: self.prompt, reply: &self.tokens });
+            if guess.next() != self.tokens.last() {
+                break;
+            }
+        }
+        Ok(None)
+    }
+
+    /// Chooses and appends the next token.
+    fn choose(
         &mut self,
         answer: &RowAnswer,
         text_of: Detokenize<'_>,
@@ -112,6 +147,7 @@ impl<'a> Writing<'a> {
         let mut text = text_of(written);
         let cut = self.stops.cut(&mut text);
         let finish = if cut && finish == FinishReason::Length { FinishReason::StopString } else { finish };
-        Generation { text, token_ids: self.tokens.clone(), finish, prompt_tokens_cut: self.prompt_tokens_cut }
+        let prompt_tokens_cut = self.request.prompt.len() - self.prompt.len();
+        Generation { text, token_ids: self.tokens.clone(), finish, prompt_tokens_cut }
     }
 }

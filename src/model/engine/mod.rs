@@ -7,6 +7,7 @@
 mod generate;
 mod generation;
 mod halving;
+mod lookup;
 mod memory;
 mod prefix_tree;
 mod probe;
@@ -62,6 +63,8 @@ pub struct EngineOptions {
     /// Where the tensor library computes in place of own kernels, in the type that weights are held in; `None` is the CPU with
     /// own kernels. On a device, a result may differ in its last digits with what is computed beside it.
     pub device: Option<Device>,
+    /// Whether greedy generations guess their next tokens where the text repeats itself, and have the guess checked in one pass.
+    pub lookup: bool,
 }
 
 impl Default for EngineOptions {
@@ -74,6 +77,7 @@ impl Default for EngineOptions {
             isa: Isa::detected(),
             weight_type: WeightType::Stored,
             device: None,
+            lookup: true,
         }
     }
 }
@@ -135,6 +139,17 @@ pub struct Engine {
     /// Rows beyond which a device ran out of memory.
     row_limit: AtomicUsize,
     computed_tokens: AtomicU64,
+    right_guesses: AtomicU64,
+    wrong_guesses: AtomicU64,
+}
+
+/// Tokens of greedy generations that were guessed (see [`EngineOptions::lookup`]).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Guesses {
+    /// Those that the network would have chosen: no pass of their own was needed.
+    pub right: u64,
+    /// Those that went through the network in vain.
+    pub wrong: u64,
 }
 
 impl Engine {
@@ -162,6 +177,8 @@ impl Engine {
             memory,
             row_limit: AtomicUsize::new(usize::MAX),
             computed_tokens: AtomicU64::new(0),
+            right_guesses: AtomicU64::new(0),
+            wrong_guesses: AtomicU64::new(0),
         })
     }
 
@@ -181,9 +198,15 @@ impl Engine {
         self.options.max_length_tokens.map_or(made_for, |asked| asked.clamp(1, made_for))
     }
 
-    /// Tokens that went through the network so far, prompts and generated ones.
+    /// Tokens that went through the network so far, prompts and generated ones, and those that were guessed wrongly.
     pub fn computed_tokens(&self) -> u64 {
         self.computed_tokens.load(Ordering::Relaxed)
+    }
+
+    /// Tokens that were guessed so far.
+    pub fn guesses(&self) -> Guesses {
+        let [right, wrong] = [&self.right_guesses, &self.wrong_guesses].map(|count| count.load(Ordering::Relaxed));
+        Guesses { right, wrong }
     }
 
     /// Ids that the model knows.

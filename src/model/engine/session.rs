@@ -80,10 +80,7 @@ impl Engine {
         let (forest, cache) = (&session.forest, &mut session.cache);
         let mut limit = self.row_limit.load(Ordering::Relaxed);
         let passed = self.on_threads(|| {
-            let mut forward = |batch: &Batch, rows: &[usize]| {
-                let hidden = self.decoder.hidden(batch, forest, cache)?;
-                self.decoder.rows(&hidden, rows)
-            };
+            let mut forward = |batch: &Batch, rows: &[usize]| self.decoder.states(batch, forest, cache, rows);
             let states = halving(batch, rows, &mut limit, &mut forward, &out_of_memory)?;
             let asked = queries.len() * width - kept.len();
             let mut subjects = states.get(..asked).unwrap_or_default().to_vec();

@@ -161,6 +161,52 @@ fn generations_are_the_same_whatever_the_batch_the_threads_and_the_company() {
     }
 }
 
+/// Greedy continuations of prompts that repeat themselves, up to an end token or to their limit.
+fn repeating(end_tokens: &[u32]) -> Vec<GenerationRequest> {
+    let mut stream = Seed(8).stream(&["repeating"]);
+    let request = |number: usize| {
+        let turn = (0..5 + number).map(|_| stream.random_range(8..2_000)).collect::<Vec<u32>>();
+        GenerationRequest {
+            prompt: turn.repeat(4),
+            decoding: Decoding::greedy(if number % 2 == 0 { 150 } else { 41 }),
+            end_tokens: end_tokens.to_vec(),
+            stream_label: String::new(),
+        }
+    };
+    (0..6).map(request).collect()
+}
+
+#[test]
+fn guessed_tokens_change_no_reply_of_any_family_and_save_passes() {
+    let mut guesses = Vec::new();
+    for dir in models() {
+        let plain = |end_tokens: &[u32]| {
+            let engine = engine(&dir, EngineOptions { lookup: false, ..options((2, 64, 0)) });
+            let replies = generate(&engine, &repeating(end_tokens));
+            assert_eq!(engine.guesses(), Guesses { right: 0, wrong: 0 });
+            replies
+        };
+        // A token in the middle of a reply, to end it there: also one that is guessed.
+        let whole = plain(&[]);
+        let ends = [vec![], vec![whole[0].token_ids[70]]];
+        for end_tokens in ends {
+            let (requests, expected) = (repeating(&end_tokens), plain(&end_tokens));
+            for way in [(1, 512, 1 << 30), (2, 64, 1 << 30), (2, 7, 0), (2, 1, 0)] {
+                let engine = engine_in(&dir, way);
+                assert_eq!(generate(&engine, &requests), expected, "{} {way:?}", dir.display());
+            }
+            let alone = engine_in(&dir, (2, 64, 1 << 30));
+            for (request, expected) in requests.iter().zip(&expected) {
+                assert_eq!(&generate(&alone, std::slice::from_ref(request))[0], expected, "{}", dir.display());
+            }
+            guesses.push(alone.guesses());
+        }
+    }
+    let sum = |of: fn(&Guesses) -> u64| guesses.iter().map(of).sum::<u64>();
+    let (right, wrong) = (sum(|guesses| guesses.right), sum(|guesses| guesses.wrong));
+    assert!(right > wrong && right > 0, "{right} {wrong}");
+}
+
 #[test]
 fn a_sequence_and_its_scores_do_not_depend_on_how_the_prefix_was_computed() {
     let Some(dir) = models().into_iter().next() else { return };

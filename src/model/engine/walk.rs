@@ -160,6 +160,11 @@ impl<'a> Walk<'a> {
         stretches
     }
 
+    /// Tokens of admitted sequences that are in no batch yet.
+    pub fn unfinished_tokens(&self) -> usize {
+        self.unfinished_tokens
+    }
+
     /// The node at whose end a sequence ends.
     pub fn end_of(&self, sequence: usize) -> Option<usize> {
         self.tree.end_of.get(sequence).copied().flatten()

@@ -140,6 +140,16 @@ impl Operations for Fused<'_> {
         Ok(y)
     }
 
+    fn picked(&mut self, x: Self::Rows, rows: &[usize]) -> Result<Self::Rows, DecoderError> {
+        let width = x.len() / self.batch.tokens.len().max(1);
+        let mut y = self.work.take(rows.len() * width);
+        for (values, row) in y.chunks_exact_mut(width.max(1)).zip(rows) {
+            values.copy_from_slice(part(&x, *row, width));
+        }
+        self.work.give(x);
+        Ok(y)
+    }
+
     fn residual(&mut self, mut x: Self::Rows, branch: Branch<'_, Self::Rows>) -> Result<Self::Rows, DecoderError> {
         let (isa, weights) = (self.isa, packed(branch.projection)?);
         let norm = branch.norm.map(form).transpose()?;

@@ -13,7 +13,7 @@ use crate::model::architecture::{Attention, FeedForward, Rotary};
 
 pub(super) use fused::{Fused, with_values};
 pub(super) use kept::KeptTensors;
-pub(super) use plain::{Plain, capped, embed as plain_embed, linear as plain_linear, normalized};
+pub(super) use plain::{Plain, capped, embed as plain_embed, linear as plain_linear, normalized, select_rows};
 pub(super) use workspace::Workspace;
 
 /// Rows whose angles are computed together.
@@ -42,6 +42,9 @@ pub(super) trait Operations {
 
     /// Attention of each row over its path, `(rows, heads * head_dim)`, in the layer of this number.
     fn attention(&mut self, qkv: Self::Rows, layer: usize, attention: &Attention) -> Result<Self::Rows, DecoderError>;
+
+    /// Some of the rows, at least one.
+    fn picked(&mut self, x: Self::Rows, rows: &[usize]) -> Result<Self::Rows, DecoderError>;
 
     /// `x` and a branch, added.
     fn residual(&mut self, x: Self::Rows, branch: Branch<'_, Self::Rows>) -> Result<Self::Rows, DecoderError>;

@@ -106,6 +106,10 @@ impl Operations for Plain<'_> {
         }
     }
 
+    fn picked(&mut self, x: Tensor, rows: &[usize]) -> Result<Tensor, DecoderError> {
+        select_rows(&x, rows)
+    }
+
     fn residual(&mut self, x: Tensor, branch: Branch<'_, Tensor>) -> Result<Tensor, DecoderError> {
         let inner = branch.feed_forward.map(|shape| activation(&branch.y, shape)).transpose()?;
         let mut y = linear(branch.projection, inner.as_ref().unwrap_or(&branch.y))?;
@@ -114,6 +118,13 @@ impl Operations for Plain<'_> {
         }
         Ok((x + y)?)
     }
+}
+
+/// Some rows of a matrix, in this order.
+pub fn select_rows(x: &Tensor, rows: &[usize]) -> Result<Tensor, DecoderError> {
+    let index = rows.iter().map(|row| u32::try_from(*row).unwrap_or(u32::MAX)).collect::<Vec<_>>();
+    let index = Tensor::from_vec(index, rows.len(), x.device())?;
+    Ok(x.index_select(&index, 0)?)
 }
 
 /// `(rows, rows)`: 0 where a row (first index) sees another (second index), else [`UNSEEN`].
