@@ -239,13 +239,11 @@ fn generate(model: &LocalModel, prompts: Vec<Vec<u32>>, max_new_tokens: usize) -
         (Ok(_), None) => {}
     })?;
     let time = watch.read();
-    match fault {
-        Some(error) => Err(error.into()),
-        None => {
-            let Guesses { right, wrong } = model.engine().guesses();
-            Ok(json!({ "time": time, "ids": ids, "right": right - before.right, "wrong": wrong - before.wrong }))
-        }
+    if let Some(error) = fault {
+        return Err(error.into());
     }
+    let Guesses { right, wrong } = model.engine().guesses();
+    Ok(json!({ "time": time, "ids": ids, "right": right - before.right, "wrong": wrong - before.wrong }))
 }
 
 fn training(

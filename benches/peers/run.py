@@ -218,7 +218,10 @@ class Bench:
         return engine
 
     def choices(self):
-        self.both("choices", include_path=self.tasks, task="peers_choice")
+        self.both("choices", **self.task())
+
+    def task(self):
+        return {"include_path": self.tasks, "task": "peers_choice"}
 
     def posix(self):
         self.peer.ask("posix_open", checkpoint=self.model)
@@ -244,15 +247,18 @@ class Bench:
         self.both("train")
 
     def gemm(self):
-        self.both("gemm", shapes=[*table.LAYER_SHAPES, table.SQUARE], seconds=GEMM_SECONDS)
+        """Products by themselves, and scoring with products of the same minute: what the machine gives changes."""
+        asked = {"shapes": [*table.LAYER_SHAPES, table.SQUARE], "seconds": GEMM_SECONDS}
+        self.both("gemm", **asked)
+        products = lambda: [side.ask("gemm", **asked) for side in (self.ours, self.peer)]  # noqa: E731
+        self.alternate("scoring", partial(self.ours.ask, "choices", **self.task()), products)
 
     def bfloat16(self):
         """Ours holds the weights in bfloat16 and computes in float32; the peer computes in bfloat16."""
         engine = self.another_engine("bfloat16", dtype="bfloat16")
         self.peer.ask("open", checkpoint=self.model, threads=self.given.threads, dtype="bfloat16")
-        asked = {"include_path": self.tasks, "task": "peers_choice"}
-        peer = partial(self.peer.ask, "choices", **asked, dtype="bfloat16")
-        self.alternate("bfloat16", partial(engine.ask, "choices", **asked), peer)
+        peer = partial(self.peer.ask, "choices", **self.task(), dtype="bfloat16")
+        self.alternate("bfloat16", partial(engine.ask, "choices", **self.task()), peer)
         engine.close()
 
     def process(self):

@@ -81,42 +81,50 @@ def operations(shapes):
     return sum(2 * rows * inputs * outputs for rows, inputs, outputs in shapes)
 
 
-def rates(runs, key):
-    """Medians of GFLOP/s: all products of a layer, and the square one."""
-    layer = [operations(LAYER_SHAPES) / sum(one[key][: len(LAYER_SHAPES)]) / 1e9 for one in runs]
-    square = [operations([SQUARE]) / one[key][-1] / 1e9 for one in runs]
-    return median(layer), median(square)
+def rates(one, key):
+    """GFLOP/s of all products of a layer, and of the square one."""
+    layer = operations(LAYER_SHAPES) / sum(one[key][: len(LAYER_SHAPES)]) / 1e9
+    return layer, operations([SQUARE]) / one[key][-1] / 1e9
 
 
 def gemm(answers, *_):
     ours, theirs = zip(*answers["gemm"], strict=True)
-    own_layer, own_square = rates(ours, "own")
-    library_layer, library_square = rates(ours, "library")
-    peer_layer, peer_square = rates(theirs, "own")
-    best = max(own_layer, own_square, library_layer, library_square, peer_layer, peer_square)
+    median_rates = lambda runs, key: [median(found) for found in zip(*(rates(one, key) for one in runs), strict=True)]  # noqa: E731
+    (own_layer, own_square), (library_layer, library_square) = median_rates(ours, "own"), median_rates(ours, "library")
+    peer_layer, peer_square = median_rates(theirs, "own")
     title = "f32 products of a layer, 512 rows (PyTorch)"
     row = own("gemm", title, "GFLOP/s", own_layer, None, None, peer=peer_layer, ratio=own_layer / peer_layer)
     row["square"] = {"ours": own_square, "candle": library_square, "peer": peer_square}
     row["candle"] = library_layer
-    rows = [row]
-    if "choices" in answers:
-        rows.append(scoring(answers["choices"], best))
-    return rows
+    return [row, *scoring(answers["scoring"])]
 
 
-def scoring(pairs, best):
-    """Operations of products with weights only; attention, norms and the rest count as time, not as work. Behind the
-    keys and values of the last layer, only tokens whose prediction is asked are counted: no others are computed."""
+def scoring(pairs):
+    """Operations of products with weights only; attention, norms and the rest count as time, not as work. Every token that is
+    computed counts as a whole pass; then again without what is left out of the last layer, where, behind keys and values, only
+    tokens whose prediction is asked are computed."""
     of_layer = [2 * inputs * outputs for _, inputs, outputs in LAYER_SHAPES]
-    token = LAYERS * sum(of_layer) - sum(of_layer[1:])
-    asked = sum(of_layer[1:]) + 2 * HIDDEN * VOCABULARY
-    # The first tokens of all choices are predicted by one row, the context's last.
-    rows = lambda one: one["continuation_tokens"] - sum(len(choices) - 1 for choices in one["questions"])  # noqa: E731
-    counted = lambda one: one["computed_tokens"] * token + rows(one) * asked  # noqa: E731
-    rate = median(counted(one) / one["model_time"]["seconds"] / 1e9 for one, _ in pairs)
-    title = f"share of the machine's GEMM rate in scoring ({rate:.0f} of {best:.0f} GFLOP/s)"
-    target = f"at least {100 * GEMM_SHARE:.0f} %"
-    return own("scoring", title, "%", 100 * rate / best, target, rate / best >= GEMM_SHARE)
+    left_out, head = sum(of_layer[1:]), 2 * HIDDEN * VOCABULARY
+
+    def rates_of(one, whole):
+        # The first tokens of all choices are predicted by one row, the context's last.
+        asked = one["continuation_tokens"] - sum(len(choices) - 1 for choices in one["questions"])
+        tokens = one["computed_tokens"]
+        done = tokens * LAYERS * sum(of_layer) + asked * head - (0 if whole else (tokens - asked) * left_out)
+        return done / one["model_time"]["seconds"] / 1e9
+
+    def row(work, title, whole):
+        measured = [(rates_of(one, whole), best(*products)) for one, products in pairs]
+        shares = [100 * rate / machine for rate, machine in measured]
+        rate, machine = (median(column) for column in zip(*measured, strict=True))
+        title += f" (medians: {rate:.0f} and {machine:.0f} GFLOP/s)"
+        target = f"at least {100 * GEMM_SHARE:.0f} %" if whole else None
+        met = median(shares) >= 100 * GEMM_SHARE if whole else None
+        return own(work, title, "%", median(shares), target, met, shares=shares, share_range=[min(shares), max(shares)])
+
+    best = lambda ours, peer: max(*rates(ours, "own"), *rates(ours, "library"), *rates(peer, "own"))  # noqa: E731
+    title = "scoring beside the machine's GEMM rate, each token a whole pass"
+    return [row("scoring", title, True), row("scoring, strictly", "the same, only products that are computed", False)]
 
 
 def process(answers, sizes, weight_bytes):
@@ -154,7 +162,8 @@ def number(value):
 
 def line(row):
     peer = f"{number(row['peer'])}" if "peer" in row else ""
-    spread = "{:.2f} to {:.2f}".format(*row["ratio_range"]) if "ratio_range" in row else ""
+    spread = row.get("ratio_range") or row.get("share_range")
+    spread = "{} to {}".format(*map(number, spread)) if spread else ""
     ratio = f"{row['ratio']:.2f}" if "ratio" in row else ""
     busy = f"{row['processor_ratio']:.2f}" if "processor_ratio" in row else ""
     met = {None: "", True: "yes", False: "**no**"}[row["met"]]

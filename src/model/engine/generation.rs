@@ -113,11 +113,7 @@ impl<'a> Writing<'a> {
     }
 
     /// Chooses and appends the next token.
-    fn choose(
-        &mut self,
-        answer: &RowAnswer,
-        text_of: Detokenize<'_>,
-    ) -> Result<Option<FinishReason>, EngineError> {
+    fn choose(&mut self, answer: &RowAnswer, text_of: Detokenize<'_>) -> Result<Option<FinishReason>, EngineError> {
         if !answer.log_sum_exp.is_finite() {
             return Err(EngineError::NotFinite);
         }

@@ -168,7 +168,7 @@ fn repeating(end_tokens: &[u32]) -> Vec<GenerationRequest> {
         let turn = (0..5 + number).map(|_| stream.random_range(8..2_000)).collect::<Vec<u32>>();
         GenerationRequest {
             prompt: turn.repeat(4),
-            decoding: Decoding::greedy(if number % 2 == 0 { 150 } else { 41 }),
+            decoding: Decoding::greedy(if number.is_multiple_of(2) { 150 } else { 41 }),
             end_tokens: end_tokens.to_vec(),
             stream_label: String::new(),
         }

@@ -6,7 +6,7 @@ use super::isa::multiversion;
 use super::math::{exp, fold_sum, tanh};
 use super::output::SharedOutput;
 use super::tile::{Ahead, accumulate_ahead, with_rows};
-use super::{Isa, LANES, PARALLEL_WORK, ROWS};
+use super::{Isa, LANES, PARALLEL_WORK, ROWS, TASKS_A_THREAD};
 
 /// Sizes of one attention layer.
 #[derive(Debug, Clone, Copy)]
@@ -137,7 +137,8 @@ pub fn attend(isa: Isa, shape: &AttentionShape, qkv: &[f32], spans: &[RowSpan<'_
             run(isa, shape, qkv, task, keys, &mut scratch, &output);
         }
     } else {
-        tasks.par_iter().for_each_init(Scratch::default, |scratch, task| {
+        let together = tasks.len().div_ceil(TASKS_A_THREAD * rayon::current_num_threads());
+        tasks.par_iter().with_max_len(together).for_each_init(Scratch::default, |scratch, task| {
             run(isa, shape, qkv, task, keys, scratch, &output);
         });
     }

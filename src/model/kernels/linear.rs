@@ -1,5 +1,6 @@
 //! Products of activations with packed weights.
 
+use std::cell::RefCell;
 use std::ops::Range;
 
 use rayon::prelude::*;
@@ -8,7 +9,7 @@ use super::isa::multiversion;
 use super::output::SharedOutput;
 use super::pack::Segment;
 use super::tile::{Ahead, accumulate_ahead, with_rows};
-use super::{Isa, LANES, PARALLEL_WORK, PackedMatrix, PackedRows, ROWS};
+use super::{Isa, LANES, PARALLEL_WORK, PackedMatrix, PackedRows, ROWS, TASKS_A_THREAD};
 
 /// Inputs handled before the partial sums go back to memory: a panel's stretch stays in the first-level cache. Half of it
 /// where full blocks take two panels at a time.
@@ -59,10 +60,11 @@ pub fn linear_into(isa: Isa, x: &PackedRows, w: &PackedMatrix, y: &mut [f32]) {
     }
     let row_tasks = x.block_count().div_ceil(TASK_BLOCKS);
     let blocks_each = x.block_count().div_ceil(row_tasks);
-    let wanted = (4 * threads).min(work.div_ceil(PARALLEL_WORK / 4)).div_ceil(row_tasks);
+    let wanted = (TASKS_A_THREAD * threads).min(work.div_ceil(PARALLEL_WORK / 4)).div_ceil(row_tasks);
     let panels_each = w.panel_count().div_ceil(wanted).next_multiple_of(GROUP);
     let panel_tasks = w.panel_count().div_ceil(panels_each);
-    (0..row_tasks * panel_tasks).into_par_iter().for_each(|task| {
+    // Each by itself: a thread that falls behind leaves what it has not begun to the others.
+    (0..row_tasks * panel_tasks).into_par_iter().with_max_len(1).for_each(|task| {
         let (rows, panels) = (task / panel_tasks * blocks_each, task % panel_tasks * panels_each);
         let rows = rows..(rows + blocks_each).min(x.block_count());
         let panels = panels..(panels + panels_each).min(w.panel_count());
@@ -129,8 +131,13 @@ fn multiply_segment<const WIDE: bool>(segment: &Segment, tiles: &Tiles<'_>) {
         (false, true) => DEPTH / FULL_PANELS,
         (false, false) => DEPTH,
     };
-    let mut room = if segment.panels.are_single() { Vec::new() } else { vec![[0.0; LANES]; GROUP * depth] };
-    let mut partial = if inputs > depth { vec![[[[0.0; LANES]; GROUP]; ROWS]; blocks.len()] } else { Vec::new() };
+    let Scratch { mut room, mut partial } = SCRATCH.take();
+    if !segment.panels.are_single() && room.len() < GROUP * depth {
+        room.resize(GROUP * depth, [0.0; LANES]);
+    }
+    if inputs > depth && partial.len() < blocks.len() {
+        partial.resize(blocks.len(), [[[0.0; LANES]; GROUP]; ROWS]);
+    }
     for first in panels.clone().step_by(GROUP) {
         let count = (panels.end - first).min(GROUP);
         let mut biases = [[0.0; LANES]; GROUP];
@@ -140,7 +147,7 @@ fn multiply_segment<const WIDE: bool>(segment: &Segment, tiles: &Tiles<'_>) {
         for start in (0..inputs).step_by(depth) {
             let end = (start + depth).min(inputs);
             let mut weights: [&[[f32; LANES]]; GROUP] = [&[]; GROUP];
-            let mut rest = room.as_mut_slice();
+            let mut rest = if segment.panels.are_single() { &mut [] } else { room.as_mut_slice() };
             for (p, weights) in weights.iter_mut().enumerate().take(count) {
                 let (own, others) = rest.split_at_mut((end - start).min(rest.len()));
                 rest = others;
@@ -174,6 +181,20 @@ fn multiply_segment<const WIDE: bool>(segment: &Segment, tiles: &Tiles<'_>) {
             group.multiply::<WIDE>(&mut partial);
         }
     }
+    SCRATCH.set(Scratch { room, partial });
+}
+
+/// Memory of a thread's last task, for its next.
+#[derive(Default)]
+struct Scratch {
+    /// Widened weights.
+    room: Vec<[f32; LANES]>,
+    /// Sums of each block of rows.
+    partial: Vec<Partial>,
+}
+
+thread_local! {
+    static SCRATCH: RefCell<Scratch> = RefCell::default();
 }
 
 /// Blocks of rows times panels of one segment, and where the products go.

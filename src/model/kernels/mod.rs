@@ -45,3 +45,6 @@ pub const ROWS: usize = 6;
 
 /// Below this many multiply-adds, work is not worth handing to other threads.
 pub(crate) const PARALLEL_WORK: usize = 1 << 18;
+
+/// Tasks that work is cut into for each thread: so many that none waits long for another's last.
+const TASKS_A_THREAD: usize = 8;
