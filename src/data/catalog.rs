@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
+use rayon::prelude::*;
 use serde_yaml_ng::{Mapping, Value};
 
 use super::decode::{self, Note};
@@ -212,8 +213,9 @@ fn needs(source: &TaskSource) -> Vec<String> {
 impl Builder {
     fn add_tree(&mut self, tree: &Tree, own: &BTreeSet<String>, shipped: bool) -> Result<(), CatalogError> {
         let files = tree.task_files().map_err(|message| CatalogError::Read { file: tree.label(""), message })?;
-        for path in files {
-            let yaml = YamlFile::read(tree, &path, &self.trees)?;
+        let read = files.par_iter().map(|path| YamlFile::read(tree, path, &self.trees)).collect::<Vec<_>>();
+        for (path, yaml) in files.into_iter().zip(read) {
+            let yaml = yaml?;
             let key = if is_group(&yaml.keys) { "group" } else { "task" };
             // A file without a name is a template for others to include.
             let Some(name) = yaml.keys.get(key).and_then(Value::as_str).map(str::to_owned) else { continue };

@@ -4,7 +4,6 @@ use rayon::prelude::*;
 
 use super::LocalOptions;
 use crate::digest::Digest;
-use crate::model::architecture::Architecture;
 use crate::model::chat_template::{ChatOptions, ChatTemplate, Date};
 use crate::model::checkpoint::Checkpoint;
 use crate::model::engine::{GenerationRequest, PromptSetRequest, Scoring, rolling_windows};
@@ -32,7 +31,7 @@ impl<'c> Encoder<'c> {
             chat_template: checkpoint.chat_template.as_ref(),
             end_tokens: &checkpoint.end_token_ids,
             date: options.date,
-            max_length_tokens: options.max_length_tokens(&checkpoint.architecture),
+            max_length_tokens: options.engine.longest_sequence(&checkpoint.architecture),
         }
     }
 
@@ -143,13 +142,5 @@ impl<'c> Encoder<'c> {
             self.tokenizer.prefix_id().ok_or("the tokenizer names no beginning token to score the first after")?;
         let ids = self.tokenizer.encode_prompt(text, Specials::Added).map_err(|error| error.to_string())?;
         Ok(rolling_windows(&ids, prefix, self.max_length_tokens))
-    }
-}
-
-impl LocalOptions {
-    /// Longest sequence that is given to a network.
-    pub(super) fn max_length_tokens(&self, architecture: &Architecture) -> usize {
-        let made_for = architecture.context_tokens;
-        self.engine.max_length_tokens.map_or(made_for, |asked| asked.clamp(1, made_for))
     }
 }

@@ -82,6 +82,14 @@ impl Default for EngineOptions {
     }
 }
 
+impl EngineOptions {
+    /// Tokens of the longest sequence that a network is given.
+    pub fn longest_sequence(&self, architecture: &Architecture) -> usize {
+        let made_for = architecture.context_tokens;
+        self.max_length_tokens.map_or(made_for, |asked| asked.clamp(1, made_for))
+    }
+}
+
 /// Why an engine could not be built, or could not answer.
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
@@ -194,8 +202,7 @@ impl Engine {
 
     /// Longest sequence that is given to the model.
     pub fn max_length_tokens(&self) -> usize {
-        let made_for = self.decoder.architecture().context_tokens;
-        self.options.max_length_tokens.map_or(made_for, |asked| asked.clamp(1, made_for))
+        self.options.longest_sequence(self.decoder.architecture())
     }
 
     /// Tokens that went through the network so far, prompts and generated ones, and those that were guessed wrongly.

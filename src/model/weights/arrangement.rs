@@ -112,7 +112,7 @@ fn picked(values: Values, width: usize, rows: impl Iterator<Item = usize>) -> Va
 }
 
 /// Rows of `width` values, turned into columns.
-fn turned<T: Copy>(values: &[T], width: usize) -> Vec<T> {
+pub(super) fn turned<T: Copy>(values: &[T], width: usize) -> Vec<T> {
     (0..width).flat_map(|column| values.iter().skip(column).step_by(width.max(1)).copied()).collect()
 }
 

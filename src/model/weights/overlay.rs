@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use rayon::prelude::*;
 
+use super::arrangement::turned;
 use crate::digest::Digest;
 
 /// `W + L R`, with `L` of shape `(rows, rank)` and `R` `(rank, columns)` of a tensor of `rows` times `columns` values.
@@ -25,7 +26,7 @@ impl LowRank {
         }
         let (inputs, outputs) = (down.len() / rank, up.len() / rank);
         let (mut left, right, columns) = if transposed {
-            (transpose(down, inputs), transpose(up, rank), outputs)
+            (turned(down, inputs), turned(up, rank), outputs)
         } else {
             (up.to_vec(), down.to_vec(), inputs)
         };
@@ -50,11 +51,6 @@ impl LowRank {
             },
         );
     }
-}
-
-/// Rows of `width` values, turned into columns.
-fn transpose(values: &[f32], width: usize) -> Vec<f32> {
-    (0..width).flat_map(|column| values.iter().skip(column).step_by(width).copied()).collect()
 }
 
 /// What happens to one stored tensor.
@@ -107,7 +103,7 @@ mod tests {
         assert_eq!(values, PRODUCT.map(|value| value + 10.0));
         let mut values = vec![0.0; 12];
         LowRank::new(&DOWN, &UP, 2, 2.0, true).unwrap().add_to(&mut values);
-        assert_eq!(values, transpose(&PRODUCT, 3));
+        assert_eq!(values, turned(&PRODUCT, 3));
     }
 
     #[test]
